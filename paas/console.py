@@ -1,0 +1,160 @@
+"""Where a command reads and writes: the caller's three streams, terminal or not.
+
+Touches: file descriptors handed in by a door. Every line a person sees goes
+through here, in the form dokku's users know: `-----> ` and `=====> ` headings,
+seven spaces for detail, ` !     ` for warnings on standard error.
+"""
+
+import fcntl
+import json
+import os
+import re
+import struct
+import termios
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from paas.errors import Cancelled
+
+# escape sequences and control characters that could drive somebody's terminal
+UNSAFE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Text from an app or a build without the characters that drive a terminal."""
+    return UNSAFE.sub("", text)
+
+
+class Console:
+    """Three file descriptors and how to speak on them; owned by the door that made it."""
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, *, quiet: bool = False) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.quiet = quiet
+        self.cancelled = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    # -- the caller going away -------------------------------------------------
+
+    def cancel(self) -> None:
+        """Called by the door when the caller hung up or pressed Ctrl-C."""
+        self.cancelled.set()
+        for listener in list(self._listeners):
+            listener()
+
+    def on_cancel(self, listener: Callable[[], None]) -> None:
+        """Have listener called (once, from another thread) when the caller goes away."""
+        self._listeners.append(listener)
+        if self.cancelled.is_set():
+            listener()
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled when the caller has gone away."""
+        if self.cancelled.is_set():
+            raise Cancelled("cancelled by the caller")
+
+    # -- speaking ----------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Bytes to standard output, as they are; a vanished reader cancels."""
+        self._write(self.stdout, data)
+
+    def write_error(self, data: bytes) -> None:
+        """Bytes to standard error, as they are."""
+        self._write(self.stderr, data)
+
+    def line(self, text: str = "") -> None:
+        """One line of result."""
+        self.write(text.encode(errors="replace") + b"\n")
+
+    def step(self, text: str) -> None:
+        """`-----> text`: a step begins."""
+        if not self.quiet:
+            self.line(f"-----> {text}")
+
+    def heading(self, text: str) -> None:
+        """`=====> text`: the result of a whole."""
+        if not self.quiet:
+            self.line(f"=====> {text}")
+
+    def detail(self, text: str) -> None:
+        """Indented under the step."""
+        if not self.quiet:
+            for part in text.splitlines() or [""]:
+                self.line(f"       {part}")
+
+    def warn(self, text: str) -> None:
+        """` !     text` on standard error."""
+        for part in text.splitlines() or [""]:
+            self.write_error(f" !     {part}\n".encode(errors="replace"))
+
+    def json(self, value: Any) -> None:
+        """A value for programs, on one line."""
+        self.line(json.dumps(value, default=str))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Columns for people, each as wide as its widest cell."""
+        cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+        for row in cells:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.line("  ".join(padded).rstrip())
+
+    def _write(self, descriptor: int, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            with self._lock:
+                while view:
+                    view = view[os.write(descriptor, view) :]
+        except OSError:
+            self.cancel()
+
+    # -- listening ---------------------------------------------------------------
+
+    def read(self, limit: int = 65536) -> bytes:
+        """Up to limit bytes of standard input; b"" at its end."""
+        try:
+            return os.read(self.stdin, limit)
+        except OSError:
+            return b""
+
+    def read_all(self, limit: int) -> bytes:
+        """Standard input to its end, at most limit bytes (the rest is left unread)."""
+        parts: list[bytes] = []
+        size = 0
+        while size < limit and (part := self.read(min(65536, limit - size))):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
+    def ask(self, question: str) -> str:
+        """One line from the caller, without its line end; "" when there is none."""
+        self.write_error(question.encode())
+        return b"".join(self._until_line_end()).decode(errors="replace").strip()
+
+    def _until_line_end(self) -> Iterator[bytes]:
+        for _ in range(1000):
+            byte = self.read(1)
+            if byte in (b"", b"\n", b"\r"):
+                return
+            yield byte
+
+    # -- terminals ---------------------------------------------------------------
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the caller's input and output are a terminal."""
+        return os.isatty(self.stdin) and os.isatty(self.stdout)
+
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the caller's terminal; 24 x 80 when unknown."""
+        try:
+            packed = fcntl.ioctl(self.stdout, termios.TIOCGWINSZ, b"\0" * 8)
+        except OSError:
+            return 24, 80
+        rows, columns, _, _ = struct.unpack("HHHH", packed)
+        return rows or 24, columns or 80

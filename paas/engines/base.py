@@ -1,0 +1,104 @@
+"""What every container engine offers to the deploy path and the commands.
+
+An engine starts, stops and finds containers. It knows nothing of apps' wishes,
+of routes or of the database: what runs is read from the kernel and from the
+container's own directory, so a restarted daemon finds everything again.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The descriptors a foreground process gets. With a terminal, only `terminal` counts.
+
+    terminal is (rows, columns): the engine then makes a pty inside the container
+    and Session.terminal is the descriptor of its master end, for the caller to relay.
+    The engine dups what it needs; the caller closes its own.
+    """
+
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+    terminal: tuple[int, int] | None = None
+
+
+class Session(Protocol):
+    """A process in the foreground: a build, a one-off run, or an exec into a container."""
+
+    terminal: int | None
+
+    def wait(self, timeout_s: float | None = None) -> ExitStatus | None:
+        """Its exit status, or None when it still runs after timeout_s."""
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """End it and everything it started, at once."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The caller's terminal changed its size."""
+
+    def close(self) -> None:
+        """Kill what is left and free everything (for a container: remove it). Idempotent."""
+
+
+class Engine(Protocol):
+    """Contract shared by the embedded engine and the fake; tests/engines has the suite."""
+
+    def start(self, spec: ContainerSpec) -> Container:
+        """Start in the background, supervised by conmon: it outlives the daemon.
+
+        Returns once the process runs. Raises PaasError, leaving nothing behind.
+        """
+
+    def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:
+        """Start in the foreground: it ends with the session, or with the daemon.
+
+        An upper given in the spec stays in place after the session is closed.
+        """
+
+    def execute(  # an extra process in a running container
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        streams: Streams,
+    ) -> Session:
+        """Run argv as the container's user, in its namespaces and cgroup."""
+
+    def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
+        """SIGTERM, up to grace_s, SIGKILL; then the exit status. The container stays listed."""
+
+    def remove(self, container_id: str) -> None:
+        """Kill if need be and free every kernel object and file but the log. Idempotent."""
+
+    def get(self, container_id: str) -> Container | None:
+        """One container, exited ones included, None when there is none of that id."""
+
+    def list(self, app: str | None = None) -> list[Container]:
+        """Every container not yet removed, of one app or of all."""
+
+    def usage(self, container_id: str) -> Usage:
+        """What it uses now."""
+
+    def listening(self, container_id: str) -> list[tuple[str, int]]:
+        """Addresses and ports its processes listen on (TCP), for telling a wrong port."""
+
+    def on_exit(self, listener: Callable[[Container], None]) -> None:
+        """Have listener called, from the engine's thread, whenever a started container ends."""
+
+    def reconcile(self, keep: Collection[str]) -> list[str]:
+        """Remove every kernel object and directory of containers not in keep.
+
+        Found by name, without the database. Foreground sessions of this daemon are
+        kept too. Returns what was removed, in words.
+        """
+
+    def close(self) -> None:
+        """Stop watching; containers go on."""

@@ -1,0 +1,138 @@
+"""What the engine is asked to run, and what it says is running."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from paas.model.release import Layer
+
+APP_UID = 1000  # the user `app` in every stack: builds and processes run as it
+
+
+class Kind(StrEnum):
+    """Why a container exists; only `app` ones are restarted and routed."""
+
+    APP = "app"
+    BUILD = "build"
+    RELEASE = "release"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a container may use; None means no limit of that kind.
+
+    cpus is in cores (0.5 is half of one); bandwidths are in bytes per second.
+    """
+
+    memory_bytes: int | None = 512 << 20
+    cpus: float | None = None
+    cpu_shares: int = 1024
+    pids: int | None = 256
+    network_ingress_bps: int | None = None
+    network_egress_bps: int | None = None
+    disk_read_bps: int | None = None
+    disk_write_bps: int | None = None
+    scratch_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A host path seen inside. idmapped: the container's uids own what it owns on the host."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+    idmapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything needed to start one container.
+
+    slot is the app's slot: it fixes the uid range and the network. upper, when
+    given, is a directory on the state dir's filesystem that becomes the writable
+    layer and is kept when the container is removed (builds commit it); otherwise
+    the writable layer is a scratch filesystem of limits.scratch_bytes, gone with
+    the container. log, when given, is the file conmon appends the streams to.
+    """
+
+    id: str
+    app: str
+    slot: int
+    kind: Kind
+    process: str
+    index: int
+    layers: tuple[Layer, ...]
+    argv: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    release: int = 0
+    uid: int = APP_UID
+    cwd: str = "/app"
+    limits: Limits = field(default_factory=Limits)
+    mounts: tuple[Mount, ...] = ()
+    tmpfs_bytes: int = 256 << 20
+    upper: Path | None = None
+    log: Path | None = None
+    port: int = 5000
+
+    @property
+    def hostname(self) -> str:
+        """`web.1`: what the app's users and its DYNO variable see."""
+        return f"{self.process}.{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a process ended: an exit code, or the signal, and whether memory ran out."""
+
+    code: int
+    out_of_memory: bool = False
+
+    @property
+    def reason(self) -> str:
+        """In words: `exited with code 3`, `killed by SIGSEGV`, `killed: memory limit`."""
+        from paas.command import signal_name  # noqa: PLC0415 - words only
+
+        if self.out_of_memory:
+            return "killed: memory limit"
+        if self.code > 128:
+            return f"killed by {signal_name(self.code - 128)}"
+        return f"exited with code {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container the engine knows: its spec, where it is, and how it ended if it has."""
+
+    spec: ContainerSpec
+    address: IPv4Address
+    pid: int
+    started_at: datetime
+    exit: ExitStatus | None = None
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+    @property
+    def running(self) -> bool:
+        return self.exit is None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container uses now."""
+
+    memory_bytes: int = 0
+    cpu_seconds: float = 0.0
+    pids: int = 0
+
+
+def new_container_id() -> str:
+    """Ten characters, fifty bits: short enough to name a network link after."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+    return "".join(secrets.choice(alphabet) for _ in range(10))
