@@ -1,0 +1,32 @@
+"""Where requests for an app go."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RouteState(StrEnum):
+    """Why a request is or is not passed on; all but `serving` show a page of ours."""
+
+    SERVING = "serving"
+    STARTING = "starting"
+    STOPPED = "stopped"
+    DOWN = "down"
+    UNDEPLOYED = "undeployed"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One web instance's address."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One app's domains (lower case, `*.` wildcards allowed) and the peers that answer."""
+
+    app: str
+    domains: tuple[str, ...]
+    peers: tuple[Peer, ...] = ()
+    state: RouteState = RouteState.UNDEPLOYED
