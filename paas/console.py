@@ -12,13 +12,15 @@ import re
 import struct
 import termios
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from paas.errors import Cancelled
 
 # escape sequences and control characters that could drive somebody's terminal
-UNSAFE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+UNSAFE = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 def plain(text: str) -> str:
@@ -27,15 +29,28 @@ def plain(text: str) -> str:
 
 
 class Console:
-    """Three file descriptors and how to speak on them; owned by the door that made it."""
+    """Three file descriptors and how to speak on them; owned by the door that made it.
 
-    def __init__(self, stdin: int, stdout: int, stderr: int, *, quiet: bool = False) -> None:
+    environment holds the few variables a door lets through (git's own, for its hooks).
+    """
+
+    def __init__(
+        self,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        *,
+        quiet: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
         self.quiet = quiet
+        self.environment = dict(environment or {})
         self.cancelled = threading.Event()
         self._listeners: list[Callable[[], None]] = []
+        self._resize_listeners: list[Callable[[int, int], None]] = []
         self._lock = threading.Lock()
 
     # -- the caller going away -------------------------------------------------
@@ -158,3 +173,13 @@ class Console:
             return 24, 80
         rows, columns, _, _ = struct.unpack("HHHH", packed)
         return rows or 24, columns or 80
+
+    def on_resize(self, listener: Callable[[int, int], None]) -> None:
+        """Have listener called with rows and columns, from another thread, on every resize."""
+        self._resize_listeners.append(listener)
+
+    def resized(self) -> None:
+        """Called by the door when the caller's terminal has a new size."""
+        rows, columns = self.size()
+        for listener in list(self._resize_listeners):
+            listener(rows, columns)
