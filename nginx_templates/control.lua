@@ -1,0 +1,176 @@
+-- The only writer of the shared dictionary `routes`: from the table on disk at start, and from
+-- the daemon through the control socket afterwards.
+--
+-- A route is text: `app blog`, `state serving`, `domain blog.example.com` and `peer 10.0.0.2 5000`
+-- lines; a table is routes one after another. Keys of the dictionary: `domain <name>` -> app,
+-- `app <name>` -> state and peers, `domains <app>` -> its domains, `version` -> a number that
+-- moves with every change.
+
+local routes = ngx.shared.routes
+local M = {}
+local digest = ""
+
+local function parse(text)
+    local list, route = {}, nil
+    for key, value in text:gmatch("(%l+) ([^\n]+)\n") do
+        if key == "app" then
+            route = { app = value, state = "undeployed", domains = {}, peers = {} }
+            list[#list + 1] = route
+        elseif route and key == "state" then
+            route.state = value
+        elseif route and key == "domain" then
+            table.insert(route.domains, value)
+        elseif route and key == "peer" then
+            table.insert(route.peers, value)
+        end
+    end
+    return list
+end
+
+local function set(key, value)
+    local ok, problem = routes:safe_set(key, value)
+    if not ok then
+        error({ status = 507, text = problem })
+    end
+end
+
+local function domains_of(app)
+    local found = {}
+    for domain in (routes:get("domains " .. app) or ""):gmatch("%S+") do
+        found[domain] = true
+    end
+    return found
+end
+
+local function check_domains(route)
+    for _, domain in ipairs(route.domains) do
+        local app = routes:get("domain " .. domain)
+        if app and app ~= route.app then
+            error({ status = 409, text = domain .. " belongs to " .. app })
+        end
+    end
+end
+
+-- The record first, then the names that lead to it, then the names that no longer do: at every
+-- moment each name leads to the old record or to the new one.
+local function store(route)
+    local old = domains_of(route.app)
+    set("app " .. route.app, route.state .. "\n" .. table.concat(route.peers, "\n"))
+    for _, domain in ipairs(route.domains) do
+        set("domain " .. domain, route.app)
+        old[domain] = nil
+    end
+    set("domains " .. route.app, table.concat(route.domains, " "))
+    for domain in pairs(old) do
+        if routes:get("domain " .. domain) == route.app then
+            routes:delete("domain " .. domain)
+        end
+    end
+end
+
+local function forget(app)
+    for domain in pairs(domains_of(app)) do
+        if routes:get("domain " .. domain) == app then
+            routes:delete("domain " .. domain)
+        end
+    end
+    routes:delete("domains " .. app)
+    routes:delete("app " .. app)
+end
+
+local function store_all(list)
+    local kept = {}
+    for _, route in ipairs(list) do
+        kept[route.app] = true
+        store(route)
+    end
+    for _, key in ipairs(routes:get_keys(0)) do
+        local app = key:match("^app (.+)$")
+        if app and not kept[app] then
+            forget(app)
+        end
+    end
+end
+
+local function moved_on()
+    routes:incr("version", 1, 0)
+end
+
+-- In the master. The dictionary outlives a reload, and is then newer than what could be read
+-- without stopping the world.
+function M.load(path, site_digest)
+    digest = site_digest
+    if routes:get("version") then
+        return
+    end
+    local file = io.open(path)
+    if file then
+        store_all(parse(file:read("*a")))
+        file:close()
+    end
+    moved_on()
+end
+
+local function put(app, body)
+    local list = parse(body)
+    if app then
+        local route = list[1]
+        if #list ~= 1 or route.app ~= app then
+            error({ status = 400, text = "not one route of " .. app })
+        end
+        check_domains(route)
+        store(route)
+    else
+        store_all(list)
+    end
+    moved_on()
+end
+
+local function dump()
+    local lines = {}
+    for _, key in ipairs(routes:get_keys(0)) do
+        local app = key:match("^app (.+)$")
+        local state, peers = (app and routes:get(key) or ""):match("^(%l+)\n?(.*)$")
+        if state then
+            lines[#lines + 1] = "app " .. app .. "\nstate " .. state
+            for domain in pairs(domains_of(app)) do
+                lines[#lines + 1] = "domain " .. domain
+            end
+            for peer in peers:gmatch("[^\n]+") do
+                lines[#lines + 1] = "peer " .. peer
+            end
+        end
+    end
+    return table.concat(lines, "\n") .. "\n"
+end
+
+local function act()
+    local method, app = ngx.req.get_method(), ngx.var.uri:match("^/routes/([%w.-]+)$")
+    local all = ngx.var.uri == "/routes"
+    if method == "GET" and ngx.var.uri == "/site" then
+        return digest
+    elseif method == "GET" and all then
+        return dump()
+    elseif method == "PUT" and (app or all) then
+        ngx.req.read_body()
+        put(app, ngx.req.get_body_data() or "")
+    elseif method == "DELETE" and app then
+        forget(app)
+        moved_on()
+    else
+        error({ status = 404, text = "no such request" })
+    end
+    return ""
+end
+
+function M.answer()
+    local ok, result = pcall(act)
+    if not ok then
+        ngx.status = type(result) == "table" and result.status or 500
+        result = type(result) == "table" and result.text or tostring(result)
+    end
+    ngx.header["Content-Length"] = #result
+    ngx.print(result)
+end
+
+return M

@@ -1,0 +1,168 @@
+-- Which app a host belongs to, and which of its peers answers: read from the shared dictionary
+-- `routes`, which control.lua alone writes. Runs for every request, so it is kept cheap: each
+-- worker keeps what it decoded until the dictionary's version moves on.
+
+local balancer = require "ngx.balancer"
+local routes = ngx.shared.routes
+
+local HOSTS_KEPT = 10000 -- a wildcard domain has any number of hosts
+local RETRIES = 2
+local BENCH_S = 5 -- how long a peer that failed is tried last
+
+local STATUS = { undeployed = 404, starting = 503, stopped = 503, down = 502 }
+local MESSAGE = {
+    undeployed = "nothing is deployed here yet",
+    starting = "the app is starting",
+    stopped = "the app is stopped",
+    down = "the app did not answer",
+}
+
+local M = {}
+local pages = {}
+local version, by_host, by_app, hosts = nil, {}, {}, 0
+
+-- "serving\n10.0.0.2 5000\n10.0.0.3 5000", as control.lua stores it
+local function decode(app, record)
+    local state = record:match("^%l+")
+    local peers = {}
+    if state == "serving" then
+        for host, port in record:gmatch("\n(%S+) (%d+)") do
+            peers[#peers + 1] = { host = host, port = tonumber(port) }
+        end
+    end
+    -- workers begin at different peers, or all would send their first requests to the same one
+    return { app = app, state = state, peers = peers, at = ngx.worker.id() or 0 }
+end
+
+local function owner(host)
+    local app = routes:get("domain " .. host)
+    local dot = host:find(".", 1, true)
+    while not app and dot do
+        app = routes:get("domain *" .. host:sub(dot))
+        dot = host:find(".", dot + 1, true)
+    end
+    return app
+end
+
+local function route_of(app)
+    local route = by_app[app]
+    if not route then
+        local record = routes:get("app " .. app)
+        route = record and decode(app, record)
+        by_app[app] = route
+    end
+    return route
+end
+
+-- The route of a host (lower case, no port, no trailing dot, as nginx's $host is), or nil.
+local function find(host)
+    local now = routes:get("version")
+    if now ~= version or hosts > HOSTS_KEPT then
+        version, by_host, by_app, hosts = now, {}, {}, 0
+    end
+    local route = by_host[host]
+    if route then
+        return route
+    end
+    local app = owner(host)
+    route = app and route_of(app)
+    if route then
+        by_host[host] = route
+        hosts = hosts + 1
+    end
+    return route
+end
+
+local function bench(route, addresses)
+    local host, port = addresses:match("([^%s,]+):(%d+)$")
+    for _, peer in ipairs(route.peers) do
+        if peer.host == host and peer.port == tonumber(port) then
+            peer.benched_until = ngx.now() + BENCH_S
+        end
+    end
+end
+
+-- Round robin over the peers that did not just fail; over all of them when all did.
+local function choose(route)
+    local peers = route.peers
+    local count = #peers
+    for _ = 1, count do
+        route.at = route.at % count + 1
+        local peer = peers[route.at]
+        if not peer.benched_until or peer.benched_until <= ngx.now() then
+            return peer
+        end
+    end
+    route.at = route.at % count + 1
+    return peers[route.at]
+end
+
+function M.balance()
+    local var = ngx.var
+    local route = find(var.host)
+    if not route or not route.peers[1] then
+        return ngx.exit(ngx.ERROR) -- 500, and so to M.page
+    end
+    if balancer.get_last_failure() then
+        bench(route, var.upstream_addr or "")
+    else
+        var.app = route.app
+        -- one retry for a single peer too: by then the route may have moved to another
+        balancer.set_more_tries(math.max(1, math.min(#route.peers - 1, RETRIES)))
+    end
+    local peer = choose(route)
+    local ok, problem = balancer.set_current_peer(peer.host, peer.port)
+    if not ok then
+        ngx.log(ngx.ERR, "peer of ", route.app, " refused: ", problem)
+        return ngx.exit(ngx.ERROR)
+    end
+end
+
+local ENTITIES = { ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ['"'] = "&quot;", ["'"] = "&#39;" }
+
+local function html(state, app)
+    local values = { app = app, host = ngx.var.host:gsub("[<>&\"']", ENTITIES) }
+    return (pages[state]:gsub("@(%l+)@", values))
+end
+
+local function wants_json()
+    local accept = (ngx.var.http_accept or ""):lower()
+    return accept:find("application/json", 1, true) and not accept:find("text/html", 1, true)
+end
+
+-- The answer when there is no app to pass the request to, or it did not answer.
+function M.page()
+    local route = find(ngx.var.host)
+    if not route then
+        return ngx.exit(444)
+    end
+    local failed = route.state == "serving"
+    local state = failed and "down" or route.state
+    ngx.var.app = route.app
+    ngx.status = failed and ngx.status == 504 and 504 or STATUS[state]
+    local header, body = ngx.header, nil
+    header["Cache-Control"] = "no-store"
+    header["Retry-After"] = state == "starting" and "1" or nil
+    header["X-Content-Type-Options"] = "nosniff"
+    if wants_json() then
+        header["Content-Type"] = "application/json"
+        body = ('{"error":"%s","app":"%s","message":"%s"}\n'):format(state, route.app, MESSAGE[state])
+    else
+        header["Content-Type"] = "text/html; charset=utf-8"
+        header["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        body = html(state, route.app)
+    end
+    header["Content-Length"] = #body
+    ngx.print(body)
+end
+
+-- In the master, as root: workers cannot read the site's directory.
+function M.load_pages(site)
+    for state in pairs(STATUS) do
+        local file = assert(io.open(site .. "/" .. state .. ".html"))
+        pages[state] = file:read("*a")
+        file:close()
+    end
+end
+
+return M

@@ -1,0 +1,212 @@
+"""Our own nginx: one master with its own configuration, directories and pid file.
+
+Touches: <state>/proxy and <run>/proxy, the processes of this nginx, signals to
+them. It daemonizes into a session of its own and outlives the daemon; a later
+daemon adopts it by its pid file. The system's nginx is never touched.
+"""
+
+import contextlib
+import logging
+import os
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from paas.command import Runner
+from paas.errors import PaasError
+from paas.proxy import ports
+from paas.proxy.control import Control
+from paas.proxy.render import Inputs, Site
+from paas.proxy.table import sync_directory
+from paas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# the Debian packages' places, and the order in which the modules depend on each other
+MODULE_DIRECTORIES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
+WORKER_GROUP = "www-data"
+MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+CONNECTIONS = 16384  # a worker's; a proxied request takes two
+DESCRIPTORS_BESIDE = 64  # logs, listening sockets and the like
+START_S = 10.0
+QUIT_S = 10.0  # for requests under way when the proxy is stopped
+TERM_S = 5.0
+POLL_S = 0.01
+
+
+class Nginx:
+    """The process and its directories."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self._settings = settings
+        self._runner = runner
+        self.state = settings.state_dir / "proxy"
+        self.run = settings.run_dir / "proxy"
+        self.logs = self.state / "logs"
+        self.socket = self.run / "control.sock"
+        self.current = self.state / "current"
+        self.table = self.state / "routes"
+
+    # -- what it is started with -------------------------------------------------
+
+    def inputs(self) -> Inputs:
+        """What of this machine and the settings goes into the configuration."""
+        settings, ipv6 = self._settings, ports.has_ipv6()
+        _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        open_files = min(open_files, CONNECTIONS * 2 + DESCRIPTORS_BESIDE)
+        return Inputs(
+            sites=self.state / "sites",
+            run=self.run,
+            logs=self.logs,
+            table=self.table,
+            modules=modules(),
+            http=ports.listens(settings.listen_address, settings.http_port, ipv6=ipv6),
+            https=ports.listens(settings.listen_address, settings.https_port, ipv6=ipv6),
+            ssh_port=settings.ssh_port,
+            workers=len(os.sched_getaffinity(0)),
+            open_files=open_files,
+            connections=min(CONNECTIONS, open_files - DESCRIPTORS_BESIDE),
+        )
+
+    def make_directories(self) -> None:
+        """The run directory is root's alone; the logs are where workers can reopen them."""
+        (self.run / "temp").mkdir(parents=True, exist_ok=True)
+        self.run.chmod(0o700)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.state.chmod(0o711)
+        self.logs.chmod(0o710)
+        shutil.chown(self.logs, group=WORKER_GROUP)
+
+    def install(self, site: Site) -> None:
+        """Write the site, have nginx check it, and make it the current one."""
+        directory = self.state / "sites" / site.digest
+        if not directory.exists():
+            self._write(site, directory)
+        self._check(directory)
+        link = self.state / ".current.new"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("sites") / site.digest)
+        link.replace(self.current)
+        sync_directory(self.state)
+
+    def _write(self, site: Site, directory: Path) -> None:
+        temporary = directory.with_name(".new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True, mode=0o700)
+        for name, text in site.files.items():
+            (temporary / name).write_text(text)
+        temporary.rename(directory)
+
+    def _check(self, directory: Path) -> None:
+        done = self._runner.run((*self._argv(directory), "-t"), cwd=Path("/"), check=False)
+        if done.status != 0:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise failure("nginx does not accept its configuration", done.stderr)
+
+    def drop_old_sites(self) -> None:
+        """Remove the directories of sites no longer current."""
+        kept = self.current.resolve().name
+        for directory in (self.state / "sites").iterdir():
+            if directory.name != kept:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _argv(self, site: Path) -> tuple[str, ...]:
+        configuration = str(site / "nginx.conf")
+        return ("nginx", "-p", str(self.run), "-c", configuration, "-e", f"{self.logs}/error.log")
+
+    # -- the process ---------------------------------------------------------------
+
+    def pid(self) -> int | None:
+        """The master's process id, when it runs and is ours."""
+        try:
+            pid = int((self.run / "nginx.pid").read_text())
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        ours = title.startswith(b"nginx: master process") and os.fsencode(self.current) in title
+        return pid if ours else None
+
+    def launch(self) -> None:
+        """Start it; it listens when this returns. Raises PaasError when a port is taken."""
+        settings = self._settings
+        for setting in ("http_port", "https_port"):
+            ports.check_free(settings.listen_address, getattr(settings, setting), setting)
+        self.socket.unlink(missing_ok=True)  # what a killed master leaves would be "in use"
+        done = self._runner.run(self._argv(self.current), cwd=Path("/"), check=False)
+        if done.status != 0:
+            raise failure("nginx did not start", done.stderr)
+        self.socket.chmod(0o600)
+
+    def reload(self) -> None:
+        """Have it read the current site; requests under way end on the old workers."""
+        self._signal(signal.SIGHUP)
+
+    def reopen_logs(self) -> None:
+        """Have it open its logs anew, after they were renamed."""
+        self._signal(signal.SIGUSR1)
+
+    def stop(self) -> None:
+        """End it: requests under way first, then, after QUIT_S, whatever is left."""
+        for number, patience_s in ((signal.SIGQUIT, QUIT_S), (signal.SIGTERM, TERM_S)):
+            if self._signal(number) and not self._gone(patience_s):
+                log.info("nginx goes on after %s", number.name)
+        if self._signal(signal.SIGKILL) and not self._gone(TERM_S):
+            raise PaasError("nginx does not stop")
+        self.socket.unlink(missing_ok=True)
+
+    def _signal(self, number: signal.Signals) -> bool:
+        pid = self.pid()
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return pid is not None
+
+    def _gone(self, patience_s: float) -> bool:
+        return wait_until(lambda: self.pid() is None, patience_s)
+
+    def wait_for_site(self, control: Control, digest: str) -> None:
+        """Until new connections are answered by workers of this site."""
+
+        def there() -> bool:
+            control.close()
+            with contextlib.suppress(PaasError):
+                return control.site() == digest
+            return False
+
+        if not wait_until(there, START_S):
+            raise PaasError(
+                f"nginx did not take up its configuration within {START_S:.0f} s",
+                f"see the end of {self.logs}/error.log",
+            )
+
+
+def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
+    """Whether the condition came true in time."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def modules() -> tuple[str, ...]:
+    """Paths of the modules to load, or PaasError naming the missing package."""
+    for directory in MODULE_DIRECTORIES:
+        if all((directory / name).exists() for name in MODULES):
+            return tuple(str(directory / name) for name in MODULES)
+    raise PaasError(
+        "nginx's lua module is not installed",
+        "apt-get install nginx-light libnginx-mod-http-lua",
+    )
+
+
+def failure(summary: str, stderr: bytes) -> PaasError:
+    """The first complaint of nginx, without its prefix."""
+    lines = stderr.decode(errors="replace").splitlines()
+    serious = [line for line in lines if "[emerg]" in line or "[error]" in line] or lines
+    reason = serious[0].partition("] ")[2] or serious[0] if serious else "it said nothing"
+    return PaasError(f"{summary}: {reason}")

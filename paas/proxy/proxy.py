@@ -1,0 +1,119 @@
+"""The front of every app: which domain leads where, durable on disk and live in nginx.
+
+Touches: its own nginx (nginx.py), the table of routes (table.py) and the control
+socket (control.py). A route changes without a reload and without a lost request.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from paas.command import Runner
+from paas.errors import PaasError
+from paas.model import names
+from paas.model.route import Route
+from paas.proxy import render, table
+from paas.proxy.control import Control, Refused, Unreachable
+from paas.proxy.nginx import Nginx
+from paas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Proxy:
+    """One instance's proxy. Methods may be called from any thread."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self._nginx = Nginx(settings, runner)
+        self._control = Control(self._nginx.socket)
+        self._table = table.Table(self._nginx.table)
+        self._routes = self._table.read()
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        """Start nginx, or adopt the one that runs and reload it if its configuration is old.
+
+        The routes on disk are live when this returns. Raises PaasError when a port
+        is taken or a part of nginx is missing.
+        """
+        with self._lock:
+            nginx = self._nginx
+            nginx.make_directories()
+            site = render.site(nginx.inputs())
+            if nginx.pid() is not None and not self._adopt(site):
+                nginx.stop()
+            if nginx.pid() is None:
+                nginx.install(site)
+                nginx.launch()
+            nginx.wait_for_site(self._control, site.digest)
+            nginx.drop_old_sites()
+            self._control.put_all(table.encode_all(self._routes))
+
+    def _adopt(self, site: render.Site) -> bool:
+        """Whether the running nginx answers; it is on its way to this site when it does."""
+        try:
+            running = self._control.site()
+        except PaasError:
+            log.warning("the running nginx does not answer: starting it anew")
+            return False
+        if running != site.digest:
+            self._nginx.install(site)
+            self._nginx.reload()
+        return True
+
+    def publish(self, route: Route) -> None:
+        """Make this the route of its app: on disk, then in every nginx worker.
+
+        Every request that begins after this returns goes by the new route; those
+        under way end where they began. Raises PaasError when a domain belongs to
+        another app, or when nginx refuses; then nothing has changed.
+        """
+        route = replace(route, domains=tuple(map(names.domain_name, route.domains)))
+        with self._lock:
+            table.check_free(self._routes, route)
+            text = table.encode(route)
+            routes = {**self._routes, route.app: route}
+            self._change(routes, lambda: self._control.put(route.app, text))
+
+    def withdraw(self, app: str) -> None:
+        """Forget an app's route and domains; nothing happens when it has none."""
+        with self._lock:
+            if app in self._routes:
+                routes = {name: route for name, route in self._routes.items() if name != app}
+                self._change(routes, lambda: self._control.delete(app))
+
+    def _change(self, routes: dict[str, Route], make_live: Callable[[], None]) -> None:
+        before = self._routes
+        self._save(routes)
+        try:
+            make_live()
+        except Unreachable as error:
+            log.warning("%s: starting it", error)
+            self.start()
+        except Refused:
+            self._save(before)
+            raise
+
+    def _save(self, routes: dict[str, Route]) -> None:
+        self._table.write(table.encode_all(routes))
+        self._routes = routes
+
+    def routes(self) -> dict[str, Route]:
+        """Every app's route."""
+        with self._lock:
+            return dict(self._routes)
+
+    def running(self) -> bool:
+        """Whether nginx runs."""
+        return self._nginx.pid() is not None
+
+    def reopen_logs(self) -> None:
+        """After a rotation renamed the access and error logs: have nginx begin new ones."""
+        self._nginx.reopen_logs()
+
+    def stop(self) -> None:
+        """End nginx: requests under way get ten seconds. The routes stay on disk."""
+        with self._lock:
+            self._control.close()
+            self._nginx.stop()

@@ -1,0 +1,125 @@
+"""What nginx is started with: its configuration, the lua beside it, and our own pages.
+
+Touches: jinja2 and the files of nginx_templates. Pure otherwise: the same inputs
+give the same site, named by a digest of its content.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from paas.model.route import RouteState
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "nginx_templates"
+LUA = ("router.lua", "control.lua")
+BODY_BYTES = 1 << 30  # the largest upload
+IDLE_CONNECTIONS = 128  # to apps, kept by each worker
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the machine and the settings decide: paths, addresses to listen on, and sizes."""
+
+    sites: Path
+    run: Path
+    logs: Path
+    table: Path
+    modules: tuple[str, ...]
+    http: tuple[str, ...]
+    https: tuple[str, ...]
+    ssh_port: int
+    workers: int
+    open_files: int
+    connections: int
+    body_bytes: int = BODY_BYTES
+    idle_connections: int = IDLE_CONNECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Files by name, and the digest that names the directory they go to."""
+
+    digest: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One of our own pages; `@app@` and `@host@` are filled in when it is served."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    mark: str
+    command: str = ""
+    refresh_s: int = 0
+
+
+def site(inputs: Inputs) -> Site:
+    """Everything nginx reads, rendered."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=select_autoescape(("html.j2",)),
+    )
+    files = {name: (TEMPLATES / name).read_text() for name in LUA}
+    page = environment.get_template("page.html.j2")
+    for state, content in pages(inputs.ssh_port).items():
+        files[f"{state}.html"] = page.render(asdict(content))
+    configuration = environment.get_template("nginx.conf.j2")
+    digest = digest_of({**files, "nginx.conf": configuration.render(variables(inputs, ""))})
+    files["nginx.conf"] = configuration.render(variables(inputs, digest))
+    return Site(digest, files)
+
+
+def variables(inputs: Inputs, digest: str) -> dict[str, object]:
+    """The template's variables."""
+    return {**asdict(inputs), "digest": digest, "site": inputs.sites / digest}
+
+
+def digest_of(files: dict[str, str]) -> str:
+    """Sixteen hexadecimal digits that change when any file does."""
+    content = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        content.update(f"{name} {len(text)}\n{text}".encode())
+    return content.hexdigest()[:16]
+
+
+def pages(ssh_port: int) -> dict[RouteState, Page]:
+    """What visitors read when no app answers: what is going on, and what to do next."""
+    return {
+        RouteState.UNDEPLOYED: Page(
+            "Nothing is deployed here yet",
+            (
+                "This address belongs to an app that is waiting for its first deploy.",
+                "If it is yours, push your code:",
+            ),
+            mark="#3b82f6",
+            command=f"git push ssh://paas@@host@:{ssh_port}/@app@ main",
+        ),
+        RouteState.STARTING: Page(
+            "Just a moment",
+            ("The app is starting. This page tries again by itself.",),
+            mark="#f59e0b",
+            refresh_s=2,
+        ),
+        RouteState.STOPPED: Page(
+            "Paused for now",
+            (
+                "This app has been stopped by its owner, perhaps for maintenance.",
+                "Please come back later.",
+            ),
+            mark="#8b93a5",
+        ),
+        RouteState.DOWN: Page(
+            "The app did not answer",
+            (
+                "The platform is fine, but this app is down or took too long.",
+                "Please try again in a moment. If the app is yours, its logs say more.",
+            ),
+            mark="#ef4444",
+        ),
+    }
