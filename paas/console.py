@@ -12,14 +12,17 @@ import re
 import struct
 import termios
 import threading
+import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from paas.errors import Cancelled
 
 # escape sequences and control characters that could drive somebody's terminal
 UNSAFE = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 
 
@@ -174,6 +177,17 @@ class Console:
         rows, columns, _, _ = struct.unpack("HHHH", packed)
         return rows or 24, columns or 80
 
+    @contextmanager
+    def raw(self) -> Iterator[None]:
+        """The caller's terminal passes every key on, unechoed, and is restored at the end."""
+        before = termios.tcgetattr(self.stdin)
+        tty.setraw(self.stdin)
+        try:
+            yield
+        finally:
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self.stdin, termios.TCSADRAIN, before)
+
     def on_resize(self, listener: Callable[[int, int], None]) -> None:
         """Have listener called with rows and columns, from another thread, on every resize."""
         self._resize_listeners.append(listener)
@@ -183,3 +197,13 @@ class Console:
         rows, columns = self.size()
         for listener in list(self._resize_listeners):
             listener(rows, columns)
+
+
+@contextmanager
+def silent() -> Iterator[Console]:
+    """A console for work that nobody watches: nothing to read, nowhere to write."""
+    descriptor = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        yield Console(descriptor, descriptor, descriptor, quiet=True)
+    finally:
+        os.close(descriptor)

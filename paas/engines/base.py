@@ -90,6 +90,9 @@ class Engine(Protocol):
     def listening(self, container_id: str) -> list[tuple[str, int]]:
         """Addresses and ports its processes listen on (TCP), for telling a wrong port."""
 
+    def connections(self, container_id: str) -> int:
+        """How many connections to its port (spec.port) are established."""
+
     def on_exit(self, listener: Callable[[Container], None]) -> None:
         """Have listener called, from the engine's thread, whenever a started container ends."""
 

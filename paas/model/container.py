@@ -87,10 +87,11 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """How a process ended: an exit code, or the signal, and whether memory ran out."""
+    """How a process ended: an exit code (128 + n for signal n), and whether a limit ended it."""
 
     code: int
     out_of_memory: bool = False
+    out_of_disk: bool = False
 
     @property
     def reason(self) -> str:
@@ -99,6 +100,8 @@ class ExitStatus:
 
         if self.out_of_memory:
             return "killed: memory limit"
+        if self.out_of_disk:
+            return "killed: disk limit"
         if self.code > 128:
             return f"killed by {signal_name(self.code - 128)}"
         return f"exited with code {self.code}"

@@ -13,7 +13,12 @@ RESERVED_APPS = {"tls"}
 
 def app_name(text: str) -> str:
     """The name, or UsageError: lower-case letters, digits, dashes and dots inside, at most 63."""
-    if APP.fullmatch(text) and ".." not in text and text not in RESERVED_APPS and not text.endswith(".git"):
+    if (
+        APP.fullmatch(text)
+        and ".." not in text
+        and text not in RESERVED_APPS
+        and not text.endswith(".git")
+    ):
         return text
     raise UsageError(
         f"App name {text[:80]!r} is not allowed",

@@ -1,0 +1,62 @@
+"""The fleet: which containers of an app are in service, kept durably.
+
+The kernel says what runs; this says which of it is the app. Whatever runs and
+is not in service is being checked, being retired, or left over.
+"""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from paas.model.app import App
+from paas.model.container import Container
+from paas.platform import Platform
+
+_locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
+
+
+@contextmanager
+def changing(app: App) -> Iterator[None]:
+    """Held while the set of containers in service is read and changed; short."""
+    with _locks[app.id]:
+        yield
+
+
+def ids(platform: Platform, app: App) -> list[str]:
+    """Container ids in service, in no order that matters."""
+    text = platform.store.properties.get(app, "ps", "in-service")
+    return [str(one) for one in json.loads(text)] if text else []
+
+
+def in_service(platform: Platform, app: App) -> list[Container]:
+    """The containers in service that the engine knows, exited ones included."""
+    found = (platform.engine.get(one) for one in ids(platform, app))
+    return [container for container in found if container is not None]
+
+
+def install(platform: Platform, app: App, containers: Sequence[Container]) -> None:
+    """Make these the containers in service."""
+    text = json.dumps([container.id for container in containers])
+    platform.store.properties.set(app, "ps", "in-service", text)
+
+
+def swap(platform: Platform, app: App, old: Container, new: Container) -> bool:
+    """Put new in old's place; False when old is no longer in service."""
+    with changing(app):
+        present = in_service(platform, app)
+        if old.id not in [container.id for container in present]:
+            return False
+        install(platform, app, [new if one.id == old.id else one for one in present])
+        return True
+
+
+def add(platform: Platform, app: App, new: Container) -> bool:
+    """Put a container in service whose slot is empty; False when it no longer is."""
+    with changing(app):
+        present = in_service(platform, app)
+        if any(one.spec.hostname == new.spec.hostname for one in present):
+            return False
+        install(platform, app, [*present, new])
+        return True

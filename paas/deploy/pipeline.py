@@ -1,0 +1,289 @@
+"""The pipeline: the one place that knows the order of a deploy's steps.
+
+Every operation on a running app is here too, as the tail of the same story. Each
+holds the app's lock, so that a second one waits its turn.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from paas.console import Console
+from paas.deploy import boot, fleet, prune, release, retire, route
+from paas.deploy.build import build
+from paas.deploy.roll import missing, roll
+from paas.deploy.source import inspect
+from paas.errors import PaasError
+from paas.model import app_json
+from paas.model.app import App
+from paas.model.push import Push
+from paas.model.release import Image, Release
+from paas.platform import Platform
+
+
+def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release:
+    """Deploy a pushed commit; raises PaasError with the old release serving as before."""
+    with operation(platform, pushed.app, console) as app:
+        refuse_locked(app)
+        console.step(f"Building {app.name} from {pushed.branch} ({pushed.new[:8]})")
+        source = inspect(platform, pushed)
+        release.prepare_config(platform, app, source.manifest)
+        config = platform.store.config.merged(app)
+        image = build(platform, app, source, config, console)
+        with dropped_on_failure(platform, app, image):
+            image = release.predeploy(platform, app, image, source.manifest, console)
+            release.prepare_formation(platform, app, source.manifest)
+            new = cut(platform, app, image, config, f"Deploy {pushed.new[:8]}", actor, console)
+            first = platform.store.releases.current(app) is None
+            tail(platform, app, new, console)
+        release.postdeploy(platform, new, app, console, scripts(source.manifest, first=first))
+        return new
+
+
+def scripts(manifest: app_json.AppManifest, *, first: bool) -> str:
+    """The commands app.json runs after a deploy; Heroku's postdeploy only after the first one."""
+    wanted = [manifest.postdeploy, manifest.first_deploy if first else ""]
+    return " && ".join(script for script in wanted if script)
+
+
+def redeploy(
+    platform: Platform, name: str, console: Console, actor: str, description: str
+) -> Release | None:
+    """A new release of the current image with the current config; None before the first deploy."""
+    with operation(platform, name, console) as app:
+        current = platform.store.releases.current(app)
+        if current is None:
+            return None
+        config = platform.store.config.merged(app)
+        new = cut(platform, app, current.image, config, description, actor, console)
+        tail(platform, app, new, console)
+        return new
+
+
+def rollback(
+    platform: Platform, name: str, version: int | None, console: Console, actor: str
+) -> Release:
+    """A new release with the image and the config of an earlier one that worked."""
+    with operation(platform, name, console) as app:
+        target = rollback_target(platform, app, version)
+        restore_config(platform, app, target)
+        description = f"Rollback to {target.name}"
+        new = cut(platform, app, target.image, target.config, description, actor, console)
+        tail(platform, app, new, console)
+        return new
+
+
+def rollback_target(platform: Platform, app: App, version: int | None) -> Release:
+    """The wanted release, or the last one that worked before the current one."""
+    current = platform.store.releases.current(app)
+    if current is None:
+        raise PaasError(f"{app.name} has no release yet", "deploy it first with git push")
+    if version is not None:
+        target = platform.store.releases.get(app, version)
+        if target.status != "succeeded":
+            raise PaasError(f"{target.name} never served", f"see paas releases:list {app.name}")
+        return target
+    for earlier in sorted(platform.store.releases.list(app), key=lambda one: -one.version):
+        if earlier.version < current.version and earlier.status == "succeeded":
+            return earlier
+    raise PaasError(f"{app.name} has no earlier release to go back to")
+
+
+def restore_config(platform: Platform, app: App, target: Release) -> None:
+    """Make the app's config what the release ran with; global values stay global."""
+    shared = platform.store.config.get(None)
+    wanted = {key: value for key, value in target.config.items() if shared.get(key) != value}
+    present = platform.store.config.get(app)
+    platform.store.config.set(app, wanted)
+    platform.store.config.unset(app, [key for key in present if key not in wanted])
+
+
+def cut(
+    platform: Platform,
+    app: App,
+    image: Image,
+    config: dict[str, str],
+    description: str,
+    actor: str,
+    console: Console,
+) -> Release:
+    """The next numbered release, pending until its containers are in service."""
+    new = platform.store.releases.cut(app, image, config, description, actor)
+    console.step(f"Releasing {app.name} {new.name}")
+    return new
+
+
+def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
+    """From a release to serving it: its task, its containers, the switch, the good news."""
+    try:
+        if "release" in new.image.processes and new.description.startswith("Deploy"):
+            release.release_task(platform, new, app, console)
+        roll(platform, app, new, boot.wanted(platform, app, new), console)
+    except BaseException:
+        platform.store.releases.fail(new)
+        raise
+    announce(platform, app, new, console)
+    prune.later(platform, app)
+
+
+def announce(platform: Platform, app: App, new: Release, console: Console) -> None:
+    platform.logs.append(app.name, f"Deployed {new.name}: {new.description}")
+    console.heading("Application deployed:")
+    for url in urls(platform, app):
+        console.detail(url)
+
+
+def urls(platform: Platform, app: App) -> list[str]:
+    """Where the app answers."""
+    port = platform.settings.http_port
+    suffix = "" if port == 80 else f":{port}"
+    return [f"http://{domain}{suffix}" for domain in platform.store.domains.effective(app)]
+
+
+# -- operations on a running app -------------------------------------------------------
+
+
+def restart(
+    platform: Platform, name: str, console: Console, process_type: str | None = None
+) -> None:
+    """New containers of the current release in place of the running ones."""
+    with operation(platform, name, console) as app:
+        current = deployed(platform, app)
+        platform.store.apps.stopped(app, False)
+        wanted = boot.wanted(platform, app, current)
+        fresh = [slot for slot in wanted if process_type in (None, slot.process)]
+        if not fresh:
+            raise PaasError(
+                f"{name} runs no {process_type or 'process'}", f"scale it: paas ps:scale {name}"
+            )
+        roll(platform, app, current, fresh, console)
+
+
+def start(platform: Platform, name: str, console: Console) -> None:
+    """Start what should run and does not."""
+    with operation(platform, name, console) as app:
+        current = deployed(platform, app)
+        platform.store.apps.stopped(app, False)
+        adjust(platform, app, current, console)
+
+
+def stop(platform: Platform, name: str, console: Console) -> None:
+    """Stop every process; the domains show a page that says so."""
+    with operation(platform, name, console) as app:
+        current = deployed(platform, app)
+        platform.store.apps.stopped(app, True)
+        present = fleet.in_service(platform, app)
+        roll(platform, app, current, (), console)
+        console.step(f"Stopped {len(present)} containers of {name}")
+
+
+def scale(platform: Platform, name: str, counts: dict[str, int], console: Console) -> None:
+    """Run this many of each process type; what runs already is left alone."""
+    with operation(platform, name, console) as app:
+        current = platform.store.releases.current(app)
+        if current is not None:
+            refuse_unknown_types(current, counts)
+        before = platform.store.formation.get(app).counts
+        platform.store.formation.set(app, {**before, **counts})
+        if current is None:
+            return
+        try:
+            adjust(platform, app, current, console)
+        except BaseException:
+            platform.store.formation.set(app, dict(before))
+            raise
+
+
+def refuse_unknown_types(current: Release, counts: dict[str, int]) -> None:
+    known = sorted(kind for kind in current.image.processes if kind != "release")
+    for kind, count in counts.items():
+        if kind not in known and count:
+            raise PaasError(f"there is no process type {kind}", f"this app has: {', '.join(known)}")
+
+
+def adjust(platform: Platform, app: App, current: Release, console: Console) -> None:
+    """Start missing containers and retire surplus ones."""
+    roll(platform, app, current, missing(platform, app, current), console)
+
+
+def destroy(platform: Platform, name: str, console: Console) -> None:
+    """Remove an app and everything that was made for it."""
+    with operation(platform, name, console) as app:
+        with fleet.changing(app):
+            fleet.install(platform, app, ())
+            platform.proxy.withdraw(name)
+        for container in platform.engine.list(name):
+            platform.engine.remove(container.id)
+        prune.everything(platform, app)
+        platform.networks.remove_app(app.slot)
+        platform.repositories.remove(name)
+        platform.store.apps.remove(app)
+        console.step(f"Destroyed {name}")
+
+
+def rename(platform: Platform, name: str, new_name: str, console: Console) -> None:
+    """Give an app another name; its containers are restarted under it."""
+    with operation(platform, name, console) as app:
+        if platform.store.apps.find(new_name) is not None:
+            raise PaasError(f"App {new_name} exists already", "choose another name")
+        platform.store.apps.rename(app, new_name)
+        platform.repositories.rename(name, new_name)
+        platform.logs.rename(name, new_name)
+        renamed = platform.store.apps.get(new_name)
+        platform.proxy.withdraw(name)
+        current = platform.store.releases.current(renamed)
+        if current is None:
+            route.publish(platform, renamed)
+            return
+        roll(platform, renamed, current, boot.wanted(platform, renamed, current), console)
+
+
+# -- what they share -------------------------------------------------------------------
+
+
+@contextmanager
+def operation(platform: Platform, name: str, console: Console) -> Iterator[App]:
+    """The app under its lock, as it is once the lock is held."""
+    platform.store.apps.get(name)
+    with platform.locks.hold(name, console):
+        yield platform.store.apps.get(name)
+
+
+@contextmanager
+def dropped_on_failure(platform: Platform, app: App, image: Image) -> Iterator[None]:
+    """A deploy that fails leaves no layers of its own behind."""
+    try:
+        yield
+    except BaseException:
+        prune.image(platform, app, image)
+        prune.later(platform, app)
+        raise
+
+
+def refuse_locked(app: App) -> None:
+    if app.locked:
+        raise PaasError(
+            f"{app.name} is locked: deploys are refused", f"paas apps:unlock {app.name}"
+        )
+
+
+def deployed(platform: Platform, app: App) -> Release:
+    """The current release, or PaasError."""
+    current = platform.store.releases.current(app)
+    if current is None:
+        raise PaasError(
+            f"{app.name} has not been deployed yet", f"git push <remote> main to deploy {app.name}"
+        )
+    return current
+
+
+def retire_unwanted(platform: Platform, app: App) -> None:
+    """Retire app containers that are not in service (left by a crash of the daemon)."""
+    serving = set(fleet.ids(platform, app))
+    retire.later(
+        platform,
+        [
+            one
+            for one in platform.engine.list(app.name)
+            if one.spec.kind == "app" and one.id not in serving
+        ],
+    )

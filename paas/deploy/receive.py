@@ -1,0 +1,107 @@
+"""Receive: which of the pushed refs deploy, which are only kept, which are refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from paas.console import Console
+from paas.deploy import pipeline
+from paas.errors import PaasError
+from paas.git import pushes
+from paas.model.names import app_name, branch_name
+from paas.model.push import Push
+from paas.platform import Platform
+
+NOTHING = "0" * 40
+DEPLOY_BRANCHES = ("main", "master")
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One line of pre-receive's input (githooks(5))."""
+
+    old: str
+    new: str
+    ref: str
+
+    @property
+    def branch(self) -> str:
+        return self.ref.removeprefix("refs/heads/")
+
+
+def prepare_push(platform: Platform, name: str, actor: str) -> None:
+    """Make the app and its repository when this is its first push; refuse when it is locked."""
+    app = platform.store.apps.find(app_name(name))
+    if app is None:
+        app = platform.store.apps.create(name)
+    if app.locked:
+        raise PaasError(f"{name} is locked: deploys are refused", f"paas apps:unlock {name}")
+    platform.repositories.ensure(app.name)
+
+
+def pre_receive(
+    platform: Platform, lines: Sequence[str], environment: Mapping[str, str], console: Console
+) -> int:
+    """Judge a push and deploy what deploys; 0 lets git move the refs.
+
+    lines are pre-receive's `old new ref`; environment carries git's quarantine and
+    the token of the push the SSH door registered.
+    """
+    registered = pushes.find(environment.get("PAAS_PUSH", ""))
+    registered.on_cancel(console.cancel)
+    updates = [Update(*line.split(" ", 2)) for line in lines if line.strip()]
+    for update in updates:
+        judge(update)
+    deploying = [update for update in updates if deploys(platform, registered.app, update.branch)]
+    if len(deploying) > 1:
+        names = " and ".join(update.branch for update in deploying)
+        raise PaasError(f"{names} both deploy", "push one of them at a time")
+    for update in updates:
+        if update not in deploying:
+            say_stored(platform, registered.app, update.branch, console)
+    for update in deploying:
+        push = Push(registered.app, update.branch, update.old, update.new, quarantine(environment))
+        pipeline.push(platform, push, console, registered.actor)
+    return 0
+
+
+def judge(update: Update) -> None:
+    """Raise PaasError for tags, deletes and anything that is not a branch."""
+    if update.new == NOTHING:
+        raise PaasError(
+            f"deleting {update.ref} is refused",
+            "an app's history is kept; apps:destroy removes all of it",
+        )
+    if update.ref.startswith("refs/tags/"):
+        raise PaasError("tags are not deployed", "push the branch alone: git push <remote> main")
+    if not update.ref.startswith("refs/heads/"):
+        raise PaasError(
+            f"{update.ref[:80]} is not a branch", "push a branch: git push <remote> main"
+        )
+    branch_name(update.branch)
+
+
+def deploy_branches(platform: Platform, name: str) -> tuple[str, ...]:
+    """The branches that deploy: the deploy-branch setting, or main and master."""
+    app = platform.store.apps.get(name)
+    chosen = platform.store.properties.get(
+        app, "git", "deploy-branch"
+    ) or platform.store.properties.get(None, "git", "deploy-branch")
+    return (chosen,) if chosen else DEPLOY_BRANCHES
+
+
+def deploys(platform: Platform, app: str, branch: str) -> bool:
+    """Whether a push to this branch deploys."""
+    return branch in deploy_branches(platform, app)
+
+
+def say_stored(platform: Platform, app: str, branch: str, console: Console) -> None:
+    """Tell that a branch was kept but not deployed, and how to change that."""
+    wanted = " or ".join(deploy_branches(platform, app))
+    console.warn(f"{branch} was stored but not deployed: {app} deploys from {wanted}")
+    console.warn(f"to deploy it: git push <remote> {branch}:{wanted.split()[0]}")
+    console.warn(f"to deploy from it always: paas git:set {app} deploy-branch {branch}")
+
+
+def quarantine(environment: Mapping[str, str]) -> dict[str, str]:
+    """Only git's own variables: without them nobody sees the pushed objects yet."""
+    return {key: value for key, value in environment.items() if key.startswith("GIT_")}

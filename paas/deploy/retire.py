@@ -1,0 +1,51 @@
+"""Retire: containers no longer in service finish what they are doing, then end."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from paas.deploy.boot import WEB
+from paas.model.container import Container
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.1
+
+
+def later(platform: Platform, containers: Sequence[Container]) -> None:
+    """Retire in the background, each container on its own."""
+    for container in containers:
+        thread = threading.Thread(
+            target=safely, args=(platform, container), name=f"retire-{container.id}", daemon=True
+        )
+        thread.start()
+
+
+def safely(platform: Platform, container: Container) -> None:
+    try:
+        retire(platform, container)
+    except Exception:
+        log.exception("could not retire %s of %s", container.id, container.spec.app)
+
+
+def retire(platform: Platform, container: Container) -> None:
+    """Drain (web only), SIGTERM, the grace period, SIGKILL; then free everything."""
+    if container.spec.process == WEB:
+        drain(platform, container)
+    platform.engine.stop(container.id, platform.settings.stop_grace_s)
+    platform.engine.remove(container.id)
+
+
+def drain(platform: Platform, container: Container) -> None:
+    """Wait until no connection is left, at most the drain time.
+
+    The proxy closes its idle connections to a peer without requests after a few
+    seconds, so what stays longer is a request, a stream or a websocket.
+    """
+    deadline = time.monotonic() + platform.settings.drain_s
+    while time.monotonic() < deadline:
+        now = platform.engine.get(container.id)
+        if now is None or not now.running or not platform.engine.connections(container.id):
+            return
+        time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,36 @@
+"""Route: the app's domains lead to its web containers in service, and nowhere else."""
+
+from paas.deploy import fleet
+from paas.deploy.boot import WEB
+from paas.model.app import App
+from paas.model.route import Peer, Route, RouteState
+from paas.platform import Platform
+
+
+def publish(platform: Platform, app: App) -> None:
+    """Tell the proxy what is true now; durable and visible when this returns."""
+    with fleet.changing(app):
+        platform.proxy.publish(current(platform, app))
+
+
+def current(platform: Platform, app: App) -> Route:
+    """The route of an app by its domains, its release and its containers."""
+    now = platform.store.apps.get(app.name)
+    web = [one for one in fleet.in_service(platform, now) if one.spec.process == WEB]
+    peers = tuple(Peer(str(one.address), one.spec.port) for one in web if one.running)
+    return Route(
+        now.name, platform.store.domains.effective(now), peers, state(platform, now, peers)
+    )
+
+
+def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:
+    if peers:
+        return RouteState.SERVING
+    release = platform.store.releases.current(app)
+    if release is None:
+        return RouteState.UNDEPLOYED
+    if app.stopped or not platform.store.formation.get(app).count(WEB):
+        return RouteState.STOPPED
+    if platform.health(app.name, WEB, 1).failures_in_a_row:
+        return RouteState.DOWN
+    return RouteState.STARTING

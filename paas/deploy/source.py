@@ -1,0 +1,125 @@
+"""Source: judge a commit's tree before anything is built; nothing is unpacked on the host."""
+
+import posixpath
+from dataclasses import dataclass
+
+from paas.errors import PaasError
+from paas.model import app_json, procfile
+from paas.model.app_json import AppManifest
+from paas.model.push import Push, TreeEntry
+from paas.platform import Platform
+
+SUBMODULE = "160000"
+SYMLINK = "120000"
+MANIFEST_BYTES = 1 << 20
+LINK_BYTES = 4096
+ENTRIES = 200_000
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER_BYTES = range(100, 250)  # pointer files are about 130 bytes; git-lfs spec
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A judged commit: its files by path, and what its Procfile and app.json say."""
+
+    push: Push
+    files: dict[str, TreeEntry]
+    processes: dict[str, str] | None
+    manifest: AppManifest
+
+
+def inspect(platform: Platform, push: Push) -> Source:
+    """The commit's tree, or PaasError naming the first thing that cannot be deployed."""
+    entries = platform.repositories.tree(push.app, push.new, push.environment)
+    if not entries:
+        raise PaasError("the commit has no files", "add your app's files, commit and push again")
+    files = {entry.path: entry for entry in entries}
+    refuse_submodules(entries)
+    refuse_size(platform, entries)
+    refuse_escaping_links(platform, push, entries)
+    refuse_lfs_pointers(platform, push, files)
+    text = manifest_text(platform, push, files, "Procfile")
+    manifest = manifest_text(platform, push, files, "app.json")
+    return Source(
+        push,
+        files,
+        None if text is None else procfile.parse(text),
+        app_json.parse(manifest or "{}"),
+    )
+
+
+def refuse_submodules(entries: list[TreeEntry]) -> None:
+    for entry in entries:
+        if entry.mode == SUBMODULE:
+            raise PaasError(
+                f"{entry.path} is a git submodule, and a push does not carry its files",
+                f"add the files themselves: git rm --cached {entry.path}; git add {entry.path}",
+            )
+
+
+def refuse_size(platform: Platform, entries: list[TreeEntry]) -> None:
+    if len(entries) > ENTRIES:
+        raise PaasError(
+            f"the commit has {len(entries):,} files; at most {ENTRIES:,} are deployed",
+            "keep generated files and dependencies out of git",
+        )
+    size = sum(entry.size for entry in entries)
+    if size > platform.settings.push_max_bytes:
+        raise PaasError(
+            f"the commit's files are {size >> 20} MiB; "
+            f"at most {platform.settings.push_max_bytes >> 20} MiB are deployed",
+            "keep large files out of git, or raise push_max_bytes in the settings",
+        )
+
+
+def refuse_escaping_links(platform: Platform, push: Push, entries: list[TreeEntry]) -> None:
+    for entry in entries:
+        if entry.mode != SYMLINK:
+            continue
+        target = platform.repositories.blob(push.app, entry.oid, push.environment, LINK_BYTES)
+        if escapes(entry.path, target.decode(errors="replace")):
+            raise PaasError(
+                f"the symbolic link {entry.path} points outside the repository",
+                "link to a file of the repository, or create the link when the app starts",
+            )
+
+
+def escapes(path: str, target: str) -> bool:
+    """Whether a link at path leaves the tree: absolute, or with too many `..`."""
+    resolved = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return target.startswith("/") or resolved == ".." or resolved.startswith("../")
+
+
+def refuse_lfs_pointers(platform: Platform, push: Push, files: dict[str, TreeEntry]) -> None:
+    """LFS keeps the content elsewhere: deploying the pointers would serve three lines of text."""
+    attributes = [
+        entry for path, entry in files.items() if posixpath.basename(path) == ".gitattributes"
+    ]
+    if not any(b"filter=lfs" in content(platform, push, entry) for entry in attributes):
+        return
+    for entry in files.values():
+        if entry.size in LFS_POINTER_BYTES and content(platform, push, entry).startswith(
+            LFS_POINTER
+        ):
+            raise PaasError(
+                f"{entry.path} is a Git LFS pointer; its content is not in the push",
+                "store the file in git itself (git lfs migrate export), or fetch it in the build",
+            )
+
+
+def content(platform: Platform, push: Push, entry: TreeEntry) -> bytes:
+    return platform.repositories.blob(push.app, entry.oid, push.environment, MANIFEST_BYTES)
+
+
+def manifest_text(
+    platform: Platform, push: Push, files: dict[str, TreeEntry], name: str
+) -> str | None:
+    """A small text file of the tree; None when there is none. A link is refused."""
+    entry = files.get(name)
+    if entry is None:
+        return None
+    if entry.mode == SYMLINK:
+        raise PaasError(f"{name} is a symbolic link", f"make {name} a regular file")
+    if entry.size > MANIFEST_BYTES:
+        raise PaasError(f"{name} is {entry.size:,} bytes; at most {MANIFEST_BYTES:,} are read")
+    return content(platform, push, entry).decode(errors="replace")

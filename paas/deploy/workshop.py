@@ -1,0 +1,236 @@
+"""The workshop of one build: its directories, and build containers run in it.
+
+What the daemon needs to know comes back as small JSON files in a result
+directory, written by untrusted code: read with bounds, and checked.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paas.console import Console
+from paas.deploy.output import BuildOutput
+from paas.deploy.source import Source
+from paas.engines.base import Streams
+from paas.errors import PaasError
+from paas.model.app import App
+from paas.model.container import (
+    APP_UID,
+    ContainerSpec,
+    ExitStatus,
+    Kind,
+    Limits,
+    Mount,
+    new_container_id,
+)
+from paas.model.release import Layer
+from paas.platform import Platform
+
+BUILDPACKS = Path(__file__).resolve().parents[2] / "buildpacks"
+LIFECYCLE = ("/usr/bin/python3", "-I", "-S", "/buildpacks/lifecycle")
+RESULT_BYTES = 4 << 20
+STACK = "heroku-24"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every container of one build shares: who builds, from what, and where results go."""
+
+    platform: Platform
+    app: App
+    source: Source
+    config: dict[str, str]
+    directory: Path
+    output: BuildOutput
+    console: Console
+
+
+@contextmanager
+def workshop(
+    platform: Platform, app: App, source: Source, config: dict[str, str], console: Console
+) -> Iterator[Workshop]:
+    """Directories of one build, removed at its end, and its log."""
+    directory = platform.settings.run_dir / "builds" / f"{app.name}.{secrets.token_hex(4)}"
+    owner = platform.settings.uids(app.slot) + APP_UID
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        for name, mode in (("", 0o711), ("config", 0o700), ("empty", 0o700), ("cache", 0o700)):
+            make_owned(directory / name, owner, mode)
+        for key, value in config.items():
+            write_owned(directory / "config" / key, value, owner)
+        cache = platform.settings.state_dir / "cache" / str(app.id)
+        cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_owned(cache, owner, 0o700)
+        output = undo.enter_context(BuildOutput(platform.settings, app, console))
+        yield Workshop(platform, app, source, config, directory, output, console)
+
+
+def make_owned(path: Path, owner: int, mode: int) -> None:
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    os.chown(path, owner, owner)
+
+
+def write_owned(path: Path, text: str, owner: int) -> None:
+    path.write_text(text)
+    path.chmod(0o400)
+    os.chown(path, owner, owner)
+
+
+def run(
+    shop: Workshop,
+    arguments: tuple[str, ...],
+    layers: list[Layer],
+    upper: Path,
+    paths: tuple[str, ...],
+    *,
+    shared: bool = False,
+) -> tuple[ExitStatus, dict[str, Any]]:
+    """Run the lifecycle with the commit (or only paths of it) on its standard input.
+
+    shared: what it makes will serve other apps too, so it sees neither this app's
+    config nor its cache.
+    """
+    result = shop.directory / f"result-{secrets.token_hex(4)}"
+    make_owned(result, shop.platform.settings.uids(shop.app.slot) + APP_UID, 0o700)
+    spec = build_spec(shop, arguments, layers, upper, result, shared=shared)
+    archive = shop.platform.repositories.archive(
+        shop.app.name, shop.source.push.new, shop.source.push.environment, paths
+    )
+    try:
+        shop.console.check_cancelled()
+        status = supervised(shop, spec, archive.stdout.fileno() if archive.stdout else None)
+    finally:
+        archive.kill()
+        archive.communicate()
+    return status, read_results(result)
+
+
+def supervised(shop: Workshop, spec: ContainerSpec, stdin: int | None) -> ExitStatus:
+    """Run one build container to its end, its output relayed, under the time limit."""
+    timeout_s = shop.platform.settings.build_timeout_s
+    with shop.output.pipe() as writer:
+        session = shop.platform.engine.spawn(spec, Streams(stdin, writer, writer))
+    try:
+        shop.console.on_cancel(session.kill)
+        status = session.wait(timeout_s)
+        if status is None:
+            session.kill()
+            raise PaasError(
+                f"the build did not finish within {timeout_s:.0f} s and was stopped",
+                "look at the last lines above for what it was waiting for",
+            )
+        shop.console.check_cancelled()
+        return status
+    finally:
+        session.close()
+        shop.output.flush()
+
+
+def build_spec(
+    shop: Workshop,
+    arguments: tuple[str, ...],
+    layers: list[Layer],
+    upper: Path,
+    result: Path,
+    *,
+    shared: bool,
+) -> ContainerSpec:
+    settings = shop.platform.settings
+    cache = settings.state_dir / "cache" / str(shop.app.id)
+    return ContainerSpec(
+        id=new_container_id(),
+        app=shop.app.name,
+        slot=shop.app.slot,
+        kind=Kind.BUILD,
+        process="build",
+        index=1,
+        layers=(*shop.platform.stack.build_layers, *layers),
+        argv=(*LIFECYCLE, *arguments),
+        environment=build_environment(shop),
+        limits=Limits(
+            memory_bytes=settings.build_memory_bytes,
+            cpu_shares=256,
+            pids=settings.build_pids,
+            scratch_bytes=settings.build_disk_bytes,
+        ),
+        mounts=(
+            Mount(BUILDPACKS, "/buildpacks"),
+            Mount(shop.directory / ("empty" if shared else "config"), "/config"),
+            Mount(shop.directory / "cache" if shared else cache, "/cache", read_only=False),
+            Mount(result, "/result", read_only=False),
+        ),
+        tmpfs_bytes=1 << 30,
+        upper=upper,
+    )
+
+
+def build_environment(shop: Workshop) -> dict[str, str]:
+    """What every buildpack may rely on; config vars are files in /config instead."""
+    bundle = dict.fromkeys(
+        (
+            "SSL_CERT_FILE",
+            "PIP_CERT",
+            "NODE_EXTRA_CA_CERTS",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+        ),
+        CERTIFICATES,
+    )
+    return {
+        **bundle,
+        "STACK": STACK,
+        "SOURCE_VERSION": shop.source.push.new,
+        "HOME": "/app",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "UV_NATIVE_TLS": "1",
+        "UV_SYSTEM_CERTS": "1",
+    }
+
+
+# -- results -------------------------------------------------------------------------
+
+
+def read_results(directory: Path) -> dict[str, Any]:
+    """The JSON files the lifecycle left, by name; {} for what is missing or not JSON."""
+    return {name: read_result(directory / f"{name}.json") for name in ("plan", "build", "error")}
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """One result file, written by untrusted code: a bounded regular file, never a link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return {}
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            value = json.loads(file.read(RESULT_BYTES))
+        except (ValueError, OSError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def failure(shop: Workshop, status: ExitStatus, results: dict[str, Any]) -> PaasError:
+    """Why the build failed: memory, disk, the pack's own sentence, or its exit status."""
+    settings = shop.platform.settings
+    if status.out_of_memory:
+        return PaasError(
+            f"the build was killed: memory limit {settings.build_memory_bytes >> 20} MiB",
+            "build with fewer parallel jobs, or raise build_memory_bytes in the settings",
+        )
+    if status.out_of_disk:
+        return PaasError(
+            f"the build was killed: disk limit {settings.build_disk_bytes >> 20} MiB",
+            "write less, or raise build_disk_bytes in the settings",
+        )
+    error = results.get("error", {})
+    if isinstance(error.get("message"), str):
+        return PaasError(error["message"][:2000], str(error.get("hint", ""))[:2000])
+    return PaasError(f"the build {status.reason}", "the lines above say where it stopped")
