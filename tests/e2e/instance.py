@@ -1,0 +1,221 @@
+"""A whole platform of its own for the tests: real daemon, real nginx, real git and ssh."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from paas.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SETTING_KEYS = (
+    "name state_dir run_dir stack_dir listen_address ssh_port http_port https_port "
+    "uid_base subnet_pool boot_timeout_s build_timeout_s drain_s stop_grace_s check_wait_s "
+    "build_memory_bytes build_disk_bytes push_max_bytes log_max_bytes"
+).split()
+
+
+class Instance:
+    """One running daemon and the clients that speak to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.state_dir.parent
+        self.home = self.root / "home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.key = self.home / "id_ed25519"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # -- the daemon ------------------------------------------------------------------
+
+    @property
+    def environment(self) -> dict[str, str]:
+        values = {f"PAAS_{key.upper()}": str(getattr(self.settings, key)) for key in SETTING_KEYS}
+        return {**os.environ, **values, "PAAS_PYTHON": sys.executable}
+
+    def start(self) -> None:
+        log = (self.root / "paasd.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "paas"],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            assert self.process.poll() is None, self.daemon_log()
+            if self.settings.socket.exists() and self.paas("version").returncode == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the daemon did not come up: {self.daemon_log()}")
+
+    def daemon_log(self) -> str:
+        return (self.root / "paasd.log").read_text()[-5000:]
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=60)
+
+    def destroy(self) -> None:
+        """Stop the daemon and remove everything of the instance from the machine."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        subprocess.run(
+            [sys.executable, "-m", "paas", "remove"],
+            cwd=REPOSITORY,
+            env=self.environment,
+            check=True,
+            timeout=120,
+        )
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # -- clients ---------------------------------------------------------------------
+
+    def make_key(self) -> None:
+        self.key.unlink(missing_ok=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True
+        )
+
+    @property
+    def ssh_command(self) -> list[str]:
+        known = self.home / "known_hosts"
+        return [
+            *("ssh", "-F", "/dev/null", "-i", str(self.key), "-o", "IdentitiesOnly=yes"),
+            *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={known}"),
+            *("-o", "LogLevel=ERROR", "-o", "BatchMode=yes"),
+        ]
+
+    def ssh(
+        self, *argv: str, options: tuple[str, ...] = (), stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """An administrator's `ssh -p PORT paas@localhost COMMAND`."""
+        return subprocess.run(
+            [
+                *self.ssh_command,
+                *options,
+                "-p",
+                str(self.settings.ssh_port),
+                "paas@127.0.0.1",
+                *argv,
+            ],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+
+    def paas(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """The local client."""
+        return subprocess.run(
+            [str(REPOSITORY / "bin" / "paas"), *argv],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+
+    def ok(self, *argv: str, stdin: bytes = b"") -> str:
+        """The local client's output; fails the test when the command fails."""
+        done = self.paas(*argv, stdin=stdin)
+        assert done.returncode == 0, (argv, done.stdout.decode(), done.stderr.decode())
+        return done.stdout.decode()
+
+    def json(self, *argv: str) -> object:
+        return json.loads(self.ok(*argv, "--format", "json"))
+
+    # -- apps ------------------------------------------------------------------------
+
+    def repository(self, app: str, source: Path | None = None) -> "Repository":
+        return Repository(self, app, source)
+
+    def get(self, app: str, path: str = "/", **options: object) -> requests.Response:
+        """Fetch a page of an app through the proxy by its domain."""
+        return requests.get(
+            f"http://127.0.0.1:{self.settings.http_port}{path}",
+            headers={"Host": f"{app}.{self.settings.domain}"},
+            timeout=30,
+            **options,  # type: ignore[arg-type]
+        )
+
+
+class Repository:
+    """A developer's working copy of one app."""
+
+    def __init__(self, instance: Instance, app: str, source: Path | None) -> None:
+        self.instance = instance
+        self.app = app
+        self.path = instance.root / "work" / app
+        if source is None:
+            self.path.mkdir(parents=True)
+        else:
+            shutil.copytree(source, self.path, symlinks=True)
+        self.git("init", "-q", "-b", "main")
+        url = f"ssh://paas@127.0.0.1:{instance.settings.ssh_port}/{app}"
+        self.git("remote", "add", "paas", url)
+
+    def git(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["git", "-C", str(self.path), *argv],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.instance.home),
+                "GIT_SSH_COMMAND": " ".join(self.instance.ssh_command),
+                "GIT_AUTHOR_NAME": "dev",
+                "GIT_AUTHOR_EMAIL": "dev@example.com",
+                "GIT_COMMITTER_NAME": "dev",
+                "GIT_COMMITTER_EMAIL": "dev@example.com",
+            },  # fmt: skip
+            capture_output=True,
+            check=check,
+            timeout=300,
+        )
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def commit(self, files: dict[str, str] | None = None) -> None:
+        self.write(files or {})
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "change")
+
+    def push(self, ref: str = "main", *options: str) -> subprocess.CompletedProcess[bytes]:
+        return self.git("push", *options, "paas", ref, check=False)
+
+    def deploy(self, files: dict[str, str] | None = None) -> str:
+        """Commit, push, expect success; what the push printed."""
+        self.commit(files)
+        done = self.push()
+        text = done.stderr.decode() + done.stdout.decode()
+        assert done.returncode == 0, text + self.instance.daemon_log()
+        return text
+
+    def fail(self, files: dict[str, str] | None = None) -> str:
+        """Commit, push, expect a refusal; what the push printed."""
+        self.commit(files)
+        done = self.push()
+        text = done.stderr.decode() + done.stdout.decode()
+        assert done.returncode != 0, text
+        return text
