@@ -1,0 +1,195 @@
+"""Every app's network: a bridge of its own, a namespace per container, rules between them.
+
+Touches: links and nftables tables named after the instance, and
+<run_dir>/{userns,netns}. The kernel is the only record: a restarted daemon reads
+addresses from the links.
+"""
+
+import logging
+import re
+import threading
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from paas.command import Runner
+from paas.image import mounts
+from paas.model.container import ContainerSpec
+from paas.network import firewall, links, namespaces, nftables, rules
+from paas.network.addresses import Addresses
+from paas.network.dns import Forwarder
+from paas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CONTAINER_ID = re.compile(r"[a-z0-9]{10}")
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+PLATFORM_SLOT = 0  # its bridge carries the name service's address
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Where a container is on the network, and the namespaces it is to be started in."""
+
+    address: IPv4Address
+    gateway: IPv4Address
+    user_namespace: Path
+    network_namespace: Path
+
+
+class Networks:
+    """The networks of one instance. Safe to call from several threads."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self.settings = settings
+        self.runner = runner
+        self.forwarder = Forwarder(settings, runner)
+        self._lock = threading.RLock()
+        self._addresses: dict[int, Addresses] = {}
+        self._mtu = 0
+
+    # -- the instance ------------------------------------------------------------
+
+    def ensure(self) -> None:
+        """Bring up forwarding, the rules, and the name service. Idempotent; repairs.
+
+        Called at start, and whenever somebody may have flushed the host's rules.
+        """
+        with self._lock:
+            FORWARDING.write_text("1")
+            self._mtu = links.uplink_mtu()
+            self._make_bridge(PLATFORM_SLOT)
+            self._load()
+        firewall.admit(self.settings, self.runner)
+        self.forwarder.ensure()
+
+    def clear(self) -> None:
+        """Remove everything of this instance from the kernel. Idempotent."""
+        self.forwarder.stop()
+        for container_id in self.found():
+            self.detach(container_id)
+        for slot in self._slots():
+            self.remove_app(slot)
+        nftables.apply(rules.remove_tables(self.settings))
+        firewall.withdraw(self.settings, self.runner)
+
+    def found(self) -> set[str]:
+        """Ids of containers that have a link or a network namespace of this instance."""
+        ids = {self._container_id(link.name) for link in links.scan() if link.kind == "veth"}
+        directory = self.settings.run_dir / "netns"
+        if directory.is_dir():
+            ids |= {entry.name for entry in directory.iterdir()}
+        return {container_id for container_id in ids if container_id}
+
+    # -- apps ----------------------------------------------------------------------
+
+    def user_namespace(self, slot: int) -> Path:
+        """The pinned user namespace of an app's uid range, made on demand."""
+        path = self.settings.run_dir / "userns" / str(slot)
+        with self._lock:
+            if not namespaces.pinned(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                namespaces.pin_user_namespace(path, self.settings.uids(slot))
+        return path
+
+    def remove_app(self, slot: int) -> None:
+        """Free an app's bridge and user namespace, its containers being gone. Idempotent."""
+        bridge = self.settings.bridge(slot)
+        with self._lock:
+            self._addresses.pop(slot, None)
+            links.remove(bridge)
+            network = rules.Network(bridge, self.settings.subnet(slot))
+            if nftables.exists("inet", self.settings.table_name):
+                nftables.apply(rules.remove_network(self.settings, network))
+            mounts.unpin(self.settings.run_dir / "userns" / str(slot))
+
+    # -- containers ------------------------------------------------------------------
+
+    def attach(self, spec: ContainerSpec) -> Attachment:
+        """Put a container on its app's network: namespace, link, address, limits.
+
+        Raises PaasError or OSError, leaving nothing behind.
+        """
+        try:
+            return self._attach(spec)
+        except BaseException:
+            self.detach(spec.id)
+            raise
+
+    def _attach(self, spec: ContainerSpec) -> Attachment:
+        path = self.settings.run_dir / "netns" / spec.id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        user_namespace = self.user_namespace(spec.slot)
+        with self._lock:
+            addresses = self._network(spec.slot)
+            address = addresses.take(spec.id)
+        gateway, link = addresses.subnet[1], self.settings.link(spec.id)
+        namespaces.pin_network_namespace(path, user_namespace)
+        nftables.apply(rules.add_port(self.settings, rules.Port(link, address)))
+        links.make_link(link, self.settings.bridge(spec.slot), path, address, self._mtu)
+        inside = IPv4Interface((address, addresses.subnet.prefixlen))
+        links.configure_inside(path, inside, gateway, spec.limits.network_egress_bps)
+        if spec.limits.network_ingress_bps:
+            links.limit(link, spec.limits.network_ingress_bps)
+        return Attachment(address, gateway, user_namespace, path)
+
+    def detach(self, container_id: str) -> None:
+        """Free a container's link, namespace and address. Idempotent."""
+        link = self.settings.link(container_id)
+        links.remove(link)
+        mounts.unpin(self.settings.run_dir / "netns" / container_id)
+        with self._lock:
+            freed = [addresses.free(container_id) for addresses in self._addresses.values()]
+        for address in filter(None, freed):
+            nftables.apply(rules.remove_port(self.settings, rules.Port(link, address)))
+
+    # -- what the kernel knows -----------------------------------------------------
+
+    def _network(self, slot: int) -> Addresses:
+        """The addresses of an app's network, its bridge made if it is new."""
+        if not self._mtu:
+            self.ensure()
+        if slot not in self._addresses:
+            self._make_bridge(slot)
+            network = rules.Network(self.settings.bridge(slot), self.settings.subnet(slot))
+            nftables.apply(rules.add_network(self.settings, network))
+            self._addresses[slot] = Addresses(network.subnet)
+        return self._addresses[slot]
+
+    def _make_bridge(self, slot: int) -> None:
+        subnet = self.settings.subnet(slot)
+        gateway = IPv4Interface((subnet[1], subnet.prefixlen))
+        links.make_bridge(self.settings.bridge(slot), gateway, self._mtu)
+
+    def _load(self) -> None:
+        """Read bridges and addresses from the kernel, and put them all under the rules."""
+        present = links.scan()
+        slots = self._slots(present)
+        for slot in slots:
+            self._addresses.setdefault(slot, Addresses(self.settings.subnet(slot)))
+        ports = []
+        for link in present:
+            container_id = self._container_id(link.name)
+            if container_id and link.alias:
+                address = IPv4Address(link.alias)
+                ports.append(rules.Port(link.name, address))
+                for addresses in self._addresses.values():
+                    if address in addresses.subnet:
+                        addresses.taken[container_id] = address
+        networks = [
+            rules.Network(self.settings.bridge(slot), self.settings.subnet(slot)) for slot in slots
+        ]
+        nftables.apply(rules.ruleset(self.settings, networks, ports))
+
+    def _slots(self, present: list[links.Link] | None = None) -> list[int]:
+        """Slots that have a bridge."""
+        prefix = self.settings.bridge(0).removesuffix("0")
+        bridges = [link.name for link in present or links.scan() if link.kind == "bridge"]
+        suffixes = [name.removeprefix(prefix) for name in bridges if name.startswith(prefix)]
+        return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal())
+
+    def _container_id(self, link: str) -> str:
+        """The container whose link this is; "" when it is none of ours."""
+        container_id = link.removeprefix(self.settings.name)
+        ours = link.startswith(self.settings.name) and CONTAINER_ID.fullmatch(container_id)
+        return container_id if ours else ""
