@@ -120,6 +120,7 @@ def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
         roll(platform, app, new, boot.wanted(platform, app, new), console)
     except BaseException:
         platform.store.releases.fail(new)
+        prune.image(platform, app, new.image)
         raise
     announce(platform, app, new, console)
     prune.later(platform, app)

@@ -16,6 +16,7 @@ from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.model.app import App
+from paas.model.check import Check
 from paas.model.container import Container, Kind
 from paas.platform import Platform, SlotHealth
 
@@ -41,6 +42,7 @@ class Supervisor:
     def start(self) -> None:
         """Remove leftovers, adopt what runs, start what is missing, and watch."""
         platform = self._platform
+        platform.store.releases.fail_pending()
         apps = platform.store.apps.list()
         serving = {one for app in apps for one in fleet.ids(platform, app)}
         detached = {c.id for c in platform.engine.list() if c.spec.kind is Kind.RUN and c.running}
@@ -134,7 +136,7 @@ class Supervisor:
         )
 
     def _check_and_install(
-        self, app: App, old: Container | None, new: Container, check: health.Check
+        self, app: App, old: Container | None, new: Container, check: Check
     ) -> None:
         platform = self._platform
         with silent() as console:
@@ -151,7 +153,7 @@ class Supervisor:
         if old is not None:
             platform.engine.remove(old.id)
 
-    def _healthy(self, new: Container, check: health.Check, console: Console) -> bool:
+    def _healthy(self, new: Container, check: Check, console: Console) -> bool:
         try:
             health.probe(self._platform, new, check, console)
         except PaasError as error:

@@ -81,9 +81,6 @@ class Engine(Protocol):
     def get(self, container_id: str) -> Container | None:
         """One container, exited ones included, None when there is none of that id."""
 
-    def list(self, app: str | None = None) -> list[Container]:
-        """Every container not yet removed, of one app or of all."""
-
     def usage(self, container_id: str) -> Usage:
         """What it uses now."""
 
@@ -105,3 +102,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Stop watching; containers go on."""
+
+    def list(self, app: str | None = None) -> list[Container]:
+        """Every container not yet removed, of one app or of all."""
