@@ -1,0 +1,183 @@
+"""paasd's life: one instance, its doors, and an orderly end that leaves containers running.
+
+Touches: the instance's lock file, signals, systemd's notification socket (sd_notify(3)).
+"""
+
+import fcntl
+import logging
+import os
+import resource
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from paas import settings as settings_module
+from paas.command import Runner
+from paas.console import Console
+from paas.doors import journal
+from paas.doors.dispatch import Dispatch, Sessions
+from paas.doors.local import LocalDoor
+from paas.errors import PaasError
+from paas.git import hooks
+from paas.model.caller import Caller
+from paas.platform import Platform
+from paas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# at the end: how long deploys may go on, and how long everybody may take to end once told
+FINISH_S = 45.0
+CANCEL_S = 15.0
+
+
+def main() -> int:
+    """Run the daemon until it is told to stop; returns its exit code."""
+    journal.start(settings_module.environment("PAAS_LOG_LEVEL", "info"))
+    try:
+        with instance(settings_module.load()) as (platform, settings):
+            serve(platform, settings)
+    except PaasError as error:
+        log.error("%s", error.message, extra={"hint": error.hint} if error.hint else {})  # noqa: TRY400
+        return error.exit_code
+    return 0
+
+
+@contextmanager
+def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
+    """The platform of the only daemon of this instance, with its directories in place."""
+    make_directories(settings)
+    with only_one(settings):
+        raise_descriptor_limit()
+        yield Platform.open(settings, Runner()), settings
+
+
+def serve(platform: Platform, settings: Settings) -> None:
+    """Open the doors, wait for a signal, close them and let those inside finish."""
+    stop = Stop()
+    sessions = Sessions()
+    with stop.listening(), ExitStack() as open_doors:
+        hooks.install(settings)
+        platform.start()
+        for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
+            door.open()
+            open_doors.callback(door.close)
+        notify("READY=1")
+        log.info("ready", extra={"socket": settings.socket, "ssh_port": settings.ssh_port})
+        stop.wait()
+        notify("STOPPING=1")
+    finish(sessions, stop)
+    log.info("stopped; containers go on")
+
+
+def local_door(platform: Platform, sessions: Sessions) -> LocalDoor:
+    return LocalDoor(platform.settings, dispatcher(platform), sessions)
+
+
+def ssh_door(platform: Platform, sessions: Sessions):  # noqa: ANN201 - imported late, see below
+    """The SSH door over this platform; paramiko is imported here, once the rest has started."""
+    from paas.deploy.receive import prepare_push  # noqa: PLC0415
+    from paas.doors.ssh.door import SshDoor  # noqa: PLC0415
+    from paas.doors.ssh.receive import GitServer  # noqa: PLC0415
+    from paas.doors.ssh.server import Services  # noqa: PLC0415
+    from paas.doors.ssh.throttle import Throttle  # noqa: PLC0415
+
+    git = GitServer(
+        platform.settings, platform.runner, platform.repositories, partial(prepare_push, platform)
+    )
+    services = Services(dispatcher(platform), git, platform.store.keys.find, Throttle(), sessions)
+    return SshDoor(platform.settings, services)
+
+
+def dispatcher(platform: Platform) -> Dispatch:
+    """The command table with this platform's parts."""
+    from paas.commands import table  # noqa: PLC0415 - the whole tree of commands
+
+    def dispatch(caller: Caller, argv: Sequence[str], console: Console) -> int:
+        return table.dispatch(platform, caller, list(argv), console)
+
+    return dispatch
+
+
+# -- the start ------------------------------------------------------------------------
+
+
+def make_directories(settings: Settings) -> None:
+    """State and run directories; others may pass through them, not look around."""
+    if os.geteuid() != 0:
+        raise PaasError("paasd runs as root: it makes containers", "sudo bin/paasd")
+    for directory in (settings.state_dir, settings.run_dir):
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o711)
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the instance's lock (flock(2): gone with the process); PaasError when taken."""
+    with (settings.run_dir / "paasd.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise PaasError(
+                f"paasd of {settings.run_dir} runs already (pid {file.read().strip() or 'unknown'})",
+                "stop it first, or give this one other directories (PAAS_RUN_DIR, PAAS_STATE_DIR)",
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def raise_descriptor_limit() -> None:
+    """Every connection costs a few descriptors: take what we are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def notify(state: str) -> None:
+    """Tell systemd, when it started us (sd_notify(3): a datagram to NOTIFY_SOCKET)."""
+    address = settings_module.environment("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.connect(address.replace("@", "\0", 1))
+            connection.send(state.encode())
+
+
+# -- the end ---------------------------------------------------------------------------
+
+
+class Stop:
+    """SIGTERM and SIGINT: the first asks for an orderly end, a second for a quick one."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self.hurry = threading.Event()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over for good: the end is ours as well."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        yield
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        (self.hurry if self._asked.is_set() else self._asked).set()
+
+    def wait(self) -> None:
+        """Until the first signal."""
+        self._asked.wait()
+
+
+def finish(sessions: Sessions, stop: Stop) -> None:
+    """Deploys may finish for a while; whoever only listens or types is told to leave now."""
+    sessions.cancel(deploying=False)
+    for _ in range(int(FINISH_S)):
+        if stop.hurry.is_set() or sessions.wait(1.0):
+            break
+    sessions.cancel(deploying=True)
+    if not sessions.wait(CANCEL_S):
+        log.warning("%d callers did not end in time", len(sessions))

@@ -1,0 +1,63 @@
+"""The pushes under way: what a hook's token stands for. In memory, gone with the daemon.
+
+The SSH door registers a push before it starts git receive-pack; git's hook comes back
+through the local door with the token, and the deploy learns who pushes to which app.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from paas.console import Console
+from paas.errors import PaasError
+from paas.model.caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One push under way: whose, to which app, and the console of the connection it came by."""
+
+    token: str
+    app: str
+    caller: Caller
+    console: Console
+
+    @property
+    def actor(self) -> str:
+        """The pusher's name, for the release's record."""
+        return self.caller.name
+
+    def on_cancel(self, listener: Callable[[], None]) -> None:
+        """Have listener called when the pusher's connection goes away."""
+        self.console.on_cancel(listener)
+
+
+_under_way: dict[str, Registered] = {}
+_lock = threading.Lock()
+
+
+@contextmanager
+def registered(app: str, caller: Caller, console: Console) -> Iterator[str]:
+    """The token of a push, valid until the block ends."""
+    push = Registered(secrets.token_urlsafe(24), app, caller, console)
+    with _lock:
+        _under_way[push.token] = push
+    try:
+        yield push.token
+    finally:
+        with _lock:
+            del _under_way[push.token]
+
+
+def find(token: str) -> Registered:
+    """The push a token stands for, or PaasError: the hook was not started by the SSH door."""
+    with _lock:
+        push = _under_way.get(token)
+    if push is None:
+        raise PaasError(
+            "this push did not come through the platform's SSH door, or it is already over",
+            "push again: git push ssh://paas@<host>:<port>/<app> main",
+        )
+    return push

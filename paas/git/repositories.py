@@ -1,0 +1,206 @@
+"""The apps' bare repositories: made, moved, read and pushed to, always by the git user.
+
+Touches: <state>/repos, and git through the Runner as settings.git_uid, with none of the
+host's git configuration. Reads during a push see its quarantined objects through the
+environment the hook handed over (git-receive-pack(1), "Quarantine environment").
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from paas.command import Runner
+from paas.errors import CommandFailed, PaasError
+from paas.git.invocation import BASE_ENVIRONMENT, PROTECTED, receive_options
+from paas.model.names import app_name
+from paas.model.push import TreeEntry
+from paas.settings import Settings
+
+TREE_BYTES = 256 << 20
+QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+
+# a pushed tree may ask git archive to leave files out or to rewrite them: not here
+ATTRIBUTES = "* -export-ignore -export-subst\n"
+
+
+class Repositories:
+    """One bare repository an app, in <state>/repos/<app>.git, owned by the git user."""
+
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        self._settings = settings
+        self._runner = runner
+        self._root = settings.state_dir / "repos"
+
+    # -- where they are ----------------------------------------------------------
+
+    def path(self, app: str) -> Path:
+        """Where the app's repository is or would be."""
+        return self._root / f"{app_name(app)}.git"
+
+    def exists(self, app: str) -> bool:
+        """Whether the app has a repository."""
+        return (self.path(app) / "HEAD").is_file()
+
+    def ensure(self, app: str) -> Path:
+        """The app's repository, made when there is none; whole or not there at all."""
+        path = self.path(app)
+        if not self.exists(app):
+            self._prepare_root()
+            building = self._root / f".{path.name}.{os.getpid()}.new"
+            shutil.rmtree(building, ignore_errors=True)
+            self._create(building)
+            shutil.rmtree(path, ignore_errors=True)
+            building.rename(path)
+        return path
+
+    def rename(self, old: str, new: str) -> None:
+        """Give an app's repository to its new name; nothing when there is none."""
+        if self.path(new).exists():
+            raise PaasError(f"a repository named {new} exists already", "choose another name")
+        if self.path(old).exists():
+            self.path(old).rename(self.path(new))
+
+    def remove(self, app: str) -> None:
+        """Delete the app's repository; nothing when there is none."""
+        path = self.path(app)
+        if path.exists():
+            leaving = self._root / f".{path.name}.{os.getpid()}.old"
+            path.rename(leaving)
+            shutil.rmtree(leaving)
+
+    def _prepare_root(self) -> None:
+        uid = self._settings.git_uid
+        self._settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._root.mkdir(mode=0o700, exist_ok=True)
+        os.chown(self._root, uid, uid)
+
+    def _create(self, path: Path) -> None:
+        self._git(("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(path)))
+        (path / "info").mkdir(exist_ok=True)
+        (path / "info" / "attributes").write_text(ATTRIBUTES)
+
+    # -- pushing and fetching ----------------------------------------------------
+
+    def receive_command(
+        self, app: str, environment: Mapping[str, str]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """What to run, and with which environment, for an incoming push."""
+        options = receive_options(self._settings)
+        argv = ("git", *options, "receive-pack", str(self.path(app)))
+        return argv, {**BASE_ENVIRONMENT, **environment}
+
+    def upload_command(
+        self, app: str, environment: Mapping[str, str]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """What to run, and with which environment, for a clone or fetch."""
+        argv = ("git", *PROTECTED, "upload-pack", "--strict", str(self.path(app)))
+        return argv, {**BASE_ENVIRONMENT, **environment}
+
+    # -- reading -----------------------------------------------------------------
+
+    def tree(self, app: str, commit: str, environment: Mapping[str, str]) -> list[TreeEntry]:
+        """Every file of a commit, in git's order; PaasError when there is no such commit."""
+        argv = ("ls-tree", "-r", "-z", "--long", "--full-tree", commit_id(commit))
+        listing = self._read(app, argv, environment, TREE_BYTES)
+        if len(listing) >= TREE_BYTES:
+            raise PaasError(f"the commit's file list is over {TREE_BYTES >> 20} MiB")
+        return [parse_entry(line) for line in listing.split(b"\0") if line]
+
+    def blob(self, app: str, oid: str, environment: Mapping[str, str], limit: int) -> bytes:
+        """A file's content, at most limit bytes of it."""
+        return self._read(app, ("cat-file", "blob", commit_id(oid)), environment, limit)
+
+    def archive(
+        self,
+        app: str,
+        commit: str,
+        environment: Mapping[str, str],
+        paths: Sequence[str] = (),
+    ) -> subprocess.Popen[bytes]:
+        """A started `git archive` whose stdout is a tar of the commit, or of some paths of it.
+
+        Nothing is left out or rewritten at the tree's wish; submodules are not in it.
+        The caller reads to the end and waits.
+        """
+        argv = ("-c", "tar.umask=0022", "archive", "--format=tar", commit_id(commit))
+        chosen = ("--", *(f":(top,literal){path}" for path in paths)) if paths else ()
+        return self._start(app, (*argv, *chosen), environment)
+
+    def branches(self, app: str) -> dict[str, str]:
+        """Branch names and the commits they are at."""
+        argv = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads")
+        text = self._read(app, argv, {}, TREE_BYTES).decode(errors="replace")
+        pairs = (line.split(" refs/heads/", 1) for line in text.splitlines())
+        return {branch: commit for commit, branch in pairs}
+
+    def _read(
+        self, app: str, argv: Sequence[str], environment: Mapping[str, str], limit: int
+    ) -> bytes:
+        child = self._start(app, argv, environment)
+        with child:
+            data = read_up_to(child, limit)
+            if len(data) >= limit:
+                child.kill()
+                child.wait()
+                return data
+            _, stderr = child.communicate()
+        if child.returncode:
+            raise CommandFailed(("git", *argv), child.returncode, stderr.decode(errors="replace"))
+        return data
+
+    def _start(
+        self, app: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        path = self.path(app)
+        return self._runner.spawn(
+            ("git", f"--git-dir={path}", *PROTECTED, *argv),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**BASE_ENVIRONMENT, **quarantine(path, environment)},
+            user=self._settings.git_uid,
+        )
+
+    def _git(self, argv: Sequence[str]) -> None:
+        child = self._runner.spawn(
+            ("git", *argv),
+            stderr=subprocess.PIPE,
+            env=BASE_ENVIRONMENT,
+            cwd=self._root,
+            user=self._settings.git_uid,
+        )
+        _, stderr = child.communicate()
+        if child.returncode:
+            raise CommandFailed(("git", *argv), child.returncode, stderr.decode(errors="replace"))
+
+
+def quarantine(repository: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Git's quarantine variables, refused when they lead out of the repository."""
+    chosen = {key: environment[key] for key in QUARANTINE if key in environment}
+    objects = repository / "objects"
+    for key, value in chosen.items():
+        path = Path(os.path.normpath(repository / value))
+        if path != objects and objects not in path.parents:
+            raise PaasError(f"{key} is outside {repository}", "push again with the ordinary client")
+    return chosen
+
+
+def read_up_to(child: subprocess.Popen[bytes], limit: int) -> bytes:
+    """The child's standard output, at most limit bytes of it."""
+    return child.stdout.read(limit) if child.stdout else b""
+
+
+def parse_entry(line: bytes) -> TreeEntry:
+    """One record of `git ls-tree -r -z --long`: mode, type, id, size (or -), tab, path."""
+    head, _, path = line.partition(b"\t")
+    mode, _, oid, size = head.split()
+    bytes_ = 0 if size == b"-" else int(size)
+    return TreeEntry(mode.decode(), oid.decode(), bytes_, path.decode(errors="surrogateescape"))
+
+
+def commit_id(text: str) -> str:
+    """A full object id (SHA-1 or SHA-256), never an option or a revision expression."""
+    if len(text) in (40, 64) and not text.strip("0123456789abcdef"):
+        return text
+    raise PaasError(f"{text[:80]!r} is not a commit id")

@@ -1,0 +1,32 @@
+"""A push as git hands it to the hook, and what a commit's tree holds."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One branch moving from `old` to `new` (full commit ids; zeros: there was none).
+
+    environment carries git's quarantine variables (git-receive-pack(1)): without them
+    nobody sees the pushed objects until the hook has said yes.
+    """
+
+    app: str
+    branch: str
+    old: str
+    new: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One file of a commit, as `git ls-tree -r --long` lists it.
+
+    mode is git's six octal digits: 100644, 100755, 120000 (symbolic link) or
+    160000 (submodule, whose size is 0).
+    """
+
+    mode: str
+    oid: str
+    size: int
+    path: str
