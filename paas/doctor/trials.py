@@ -43,7 +43,7 @@ def system_call(number: int, *arguments: object, what: str) -> int:
 
 
 def mount(source: bytes, target: Path, kind: bytes, flags: int, data: bytes = b"") -> None:
-    """Mount a filesystem, as mount(2) does."""
+    """Mount a filesystem."""
     checked(LIBC.mount(source, bytes(target), kind, ctypes.c_ulong(flags), data), "mount")
 
 
