@@ -28,6 +28,8 @@ class Settings:
     name: str = "paas"
     state_dir: Path = Path("/var/lib/paas")
     run_dir: Path = Path("/run/paas")
+    # where state is kept; empty: SQLite in <state_dir>/paas.db
+    database_url: str = ""
 
     listen_address: str = "0.0.0.0"  # noqa: S104 - a server is for the world
     ssh_port: int = 2222

@@ -41,7 +41,7 @@ class Release:
     app_id: int
     version: int
     image: Image
-    config: dict[str, str]
+    config: dict[str, str] = field(repr=False)  # secrets
     description: str
     created_at: datetime
     actor: str = ""

@@ -1,0 +1,161 @@
+"""The database: one engine, its pragmas, its transactions and its migrations.
+
+Touches: the database file (0600). SQLAlchemy's engine is made here and nowhere else;
+the modules beside this one only write statements.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from paas.errors import PaasError
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+HEAD = "0001"  # the newest migration; a test holds it to migrations/versions
+BUSY_TIMEOUT_MS = 10_000
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time, always UTC and aware in Python; SQLite keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def app_column(*, nullable: bool = False, **options: Any) -> Column[int]:
+    """The app a row belongs to, and with which it goes; None where nullable: the instance."""
+    key = ForeignKey("apps.id", ondelete="CASCADE")
+    return Column("app_id", Integer, key, nullable=nullable, **options)
+
+
+def now() -> datetime:
+    """The present, in UTC, to the microsecond."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """Connections for any thread; every use is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Open and, if it is older than this code, migrate. Raises PaasError with the cause."""
+        self._url = make_url(url)
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        if self._sqlite:
+            secure(Path(self._url.database or ""))
+        self._engine = create_engine(self._url, hide_parameters=True, max_overflow=-1)
+        if self._sqlite:
+            event.listen(self._engine, "connect", prepare_sqlite)
+            event.listen(self._engine, "begin", begin_sqlite)
+        self._writer = self._engine.execution_options(write=True)
+        # SQLite has one writer; waiting here is fair and quick, waiting on its lock is neither
+        self._writing = threading.Lock() if self._sqlite else nullcontext()
+        self._migrate()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view."""
+        with self._told(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: durable when the block ends, undone when it raises."""
+        with self._writing, self._told(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the database could not do, in a sentence (a broken constraint is the caller's)."""
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except DatabaseError as error:
+            place = self._url.render_as_string(hide_password=True)
+            raise PaasError(
+                f"the database {place} failed: {error.orig}",
+                "check the disk's space and health; paas doctor tells more",
+            ) from error
+
+    def _migrate(self) -> None:
+        with self.read() as connection:
+            if found_version(connection) == HEAD:
+                return
+        from paas.store.migrate import upgrade  # noqa: PLC0415 - alembic costs 100 ms
+
+        with self.write() as connection:
+            upgrade(connection)
+
+
+def secure(path: Path) -> None:
+    """Make the file if need be, readable by its owner only: it holds every app's secrets."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
+    """Settings of a new connection; the driver leaves transactions to us."""
+    connection.isolation_level = None
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+
+
+def begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at once, so that it never fails half way."""
+    write = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def found_version(connection: Connection) -> str | None:
+    """The migration the database is at; None for a new one."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return str(row[0]) if row else None

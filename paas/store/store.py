@@ -1,0 +1,35 @@
+"""The store: what should be, kept durably; every room asks here, none writes SQL itself."""
+
+from paas.settings import Settings
+from paas.store.apps import Apps
+from paas.store.buildpacks import Buildpacks
+from paas.store.config import Config
+from paas.store.database import Database
+from paas.store.domains import Domains
+from paas.store.formation import Formations
+from paas.store.keys import Keys
+from paas.store.limits import ResourceLimits
+from paas.store.properties import Properties
+from paas.store.releases import Releases
+
+
+class Store:
+    """One database, one attribute for each group of tables; for any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the instance's database, making or migrating it if need be."""
+        url = settings.database_url or f"sqlite:///{settings.state_dir / 'paas.db'}"
+        self._database = Database(url)
+        self.apps = Apps(self._database, settings.slots)
+        self.config = Config(self._database)
+        self.domains = Domains(self._database, settings.domain)
+        self.formation = Formations(self._database)
+        self.limits = ResourceLimits(self._database)
+        self.releases = Releases(self._database)
+        self.buildpacks = Buildpacks(self._database)
+        self.keys = Keys(self._database)
+        self.properties = Properties(self._database)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._database.close()
