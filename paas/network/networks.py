@@ -8,9 +8,12 @@ addresses from the links.
 import logging
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+
+from pyroute2.netlink.exceptions import NetlinkError
 
 from paas.command import Runner
 from paas.image import mounts
@@ -47,6 +50,7 @@ class Networks:
         self._lock = threading.RLock()
         self._addresses: dict[int, Addresses] = {}
         self._mtu = 0
+        self._removals = ThreadPoolExecutor(max_workers=1, thread_name_prefix="links")
 
     # -- the instance ------------------------------------------------------------
 
@@ -68,6 +72,7 @@ class Networks:
         self.forwarder.stop()
         for container_id in self.found():
             self.detach(container_id)
+        self._settle()
         for slot in self._slots():
             self.remove_app(slot)
         nftables.apply(rules.remove_tables(self.settings))
@@ -75,6 +80,7 @@ class Networks:
 
     def found(self) -> set[str]:
         """Ids of containers that have a link or a network namespace of this instance."""
+        self._settle()
         ids = {self._container_id(link.name) for link in links.scan() if link.kind == "veth"}
         directory = self.settings.run_dir / "netns"
         if directory.is_dir():
@@ -94,6 +100,7 @@ class Networks:
 
     def remove_app(self, slot: int) -> None:
         """Free an app's bridge and user namespace, its containers being gone. Idempotent."""
+        self._settle()
         bridge = self.settings.bridge(slot)
         with self._lock:
             self._addresses.pop(slot, None)
@@ -134,14 +141,28 @@ class Networks:
         return Attachment(address, gateway, user_namespace, path)
 
     def detach(self, container_id: str) -> None:
-        """Free a container's link, namespace and address. Idempotent."""
-        link = self.settings.link(container_id)
-        links.remove(link)
+        """Free a container's link, namespace and address. Idempotent.
+
+        Its namespace goes at once. The kernel takes tens of milliseconds to delete the
+        link, which nobody but found, remove_app and clear waits for.
+        """
         mounts.unpin(self.settings.run_dir / "netns" / container_id)
+        self._removals.submit(self._remove_link, container_id)
+
+    def _remove_link(self, container_id: str) -> None:
+        link = self.settings.link(container_id)
+        try:
+            links.remove(link)
+        except NetlinkError:
+            log.exception("link %s stays for now", link)
         with self._lock:
             freed = [addresses.free(container_id) for addresses in self._addresses.values()]
         for address in filter(None, freed):
             nftables.apply(rules.remove_port(self.settings, rules.Port(link, address)))
+
+    def _settle(self) -> None:
+        """Wait until every link that detach let go is gone."""
+        self._removals.submit(lambda: None).result()
 
     # -- what the kernel knows -----------------------------------------------------
 
