@@ -1,0 +1,55 @@
+"""The lifecycle's command line, and where its failures become results."""
+
+import json
+import os
+from typing import Any
+
+from lifecycle import results, say
+from lifecycle.packs import Place
+from lifecycle.say import Failure
+
+PLACE = Place(build_dir="/app", cache_dir="/cache", env_dir="/config")
+RESULT_DIR = "/result"
+SOURCE_DIR = "/tmp/source"
+
+
+def main(argv: list[str]) -> int:
+    """Run `build` or `layer` and return the exit status."""
+    try:
+        return run(argv)
+    except Failure as failure:
+        return failed(failure)
+    except OSError as error:
+        reason = f"{error.filename or 'the build'}: {error.strerror}"
+        return failed(Failure(f"the build failed on {reason}", "see the lines above"))
+
+
+def run(argv: list[str]) -> int:
+    os.umask(0o022)
+    verb, options = argv[0], pairs(argv[1:])
+    if verb == "layer":
+        from lifecycle.layer import layer  # noqa: PLC0415 - each run needs one of the two
+
+        return layer(PLACE, SOURCE_DIR, json.loads(options["layer"]))
+    from lifecycle.build import build  # noqa: PLC0415 - as above
+
+    named = [name for name in options.get("buildpacks", "").split(",") if name]
+    have: list[Any] = json.loads(options.get("have", "[]"))
+    return build(PLACE, RESULT_DIR, named, have, again="again" in options)
+
+
+def pairs(arguments: list[str]) -> dict[str, str]:
+    """`--name value` and bare `--again`; who calls is the daemon, so no more is needed."""
+    options: dict[str, str] = {}
+    rest = iter(arguments)
+    for word in rest:
+        options[word.removeprefix("--")] = "" if word == "--again" else next(rest)
+    return options
+
+
+def failed(failure: Failure) -> int:
+    say.warning(failure.message)
+    if failure.hint:
+        say.detail(failure.hint)
+    results.write(RESULT_DIR, "error", {"message": failure.message, "hint": failure.hint})
+    return 1

@@ -1,0 +1,41 @@
+"""What a build tells its user, and the one way it fails.
+
+Written straight to standard output, unbuffered, so that our lines and those of
+the tools we start keep their order.
+"""
+
+import os
+
+
+class Failure(Exception):
+    """A build that cannot go on: one line of cause, one line of remedy."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def step(text: str) -> None:
+    """A heading."""
+    line(f"-----> {text}")
+
+
+def detail(text: str) -> None:
+    """A line below a heading."""
+    line(f"       {text}")
+
+
+def warning(text: str) -> None:
+    """Something the user should change, though the build goes on."""
+    line(f" !     {text}")
+
+
+def line(text: str) -> None:
+    write(text.encode(errors="surrogateescape") + b"\n")
+
+
+def write(data: bytes) -> None:
+    """All of data, however much the pipe takes at once."""
+    while data:
+        data = data[os.write(1, data) :]

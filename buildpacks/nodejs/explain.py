@@ -1,0 +1,80 @@
+"""Why an installer failed, in one line, from what it said."""
+
+import re
+
+from lifecycle.say import Failure
+
+NAME = "correct the name in package.json, and make the lock file anew"
+VERSION = "ask for a version that exists, and make the lock file anew"
+LOCK = "run {installer} install, and commit the lock file"
+
+# pattern, cause, remedy; {0} is the pattern's first group
+REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"E404[\s\S]*?404\s+(?:The requested resource )?'?(@?[^\s'@]+)@[^']*'?[\s\S]*?(?:could not be found|is not in this registry)",
+        "the package {0} does not exist in the registry",
+        NAME,
+    ),
+    (
+        r"404 Not Found - GET \S+/(@?[\w.%/-]+?)(?:\s|$)",
+        "the package {0} does not exist in the registry",
+        NAME,
+    ),
+    (r"Couldn't find package \"([^\"]+)\"", "the package {0} does not exist in the registry", NAME),
+    (
+        r"ERR_PNPM_FETCH_404[\s\S]*?GET \S+/(\S+?):",
+        "the package {0} does not exist in the registry",
+        NAME,
+    ),
+    (r"No matching version found for (\S+?)\.?(?:\s|$)", "there is no release {0}", VERSION),
+    (
+        r"Couldn't find any versions for \"([^\"]+)\"",
+        "no release of {0} is what was asked for",
+        VERSION,
+    ),
+    (
+        r"can only install packages when your package\.json and (\S+) (?:or \S+ )?are in sync",
+        "{0} does not fit package.json",
+        LOCK,
+    ),
+    (r"Your lockfile needs to be updated", "yarn.lock does not fit package.json", LOCK),
+    (r"ERR_PNPM_OUTDATED_LOCKFILE", "pnpm-lock.yaml does not fit package.json", LOCK),
+    (r"YN0028|The lockfile would have been modified", "yarn.lock does not fit package.json", LOCK),
+    (
+        r"ERESOLVE[\s\S]*?While resolving: (\S+)",
+        "the dependencies contradict each other, beginning with {0}",
+        "see the lines above for the two versions; --legacy-peer-deps in .npmrc ignores it",
+    ),
+    (
+        r"(?:EBADENGINE|ERR_PNPM_UNSUPPORTED_ENGINE|The engine \"node\" is incompatible)",
+        "a package does not work with this version of Node.js",
+        "ask for another in engines.node of package.json",
+    ),
+    (r"EINTEGRITY", "a package is not the file the lock file was made with", LOCK),
+    (
+        r"npm (?:error|ERR!) path (?:\S*/)?node_modules/(\S+)[\s\S]*?command failed",
+        "the install script of {0} failed",
+        "see its lines above",
+    ),
+    (
+        r"E(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT)|ERR_SOCKET_TIMEOUT",
+        "the package registry could not be reached",
+        "try again; if it lasts, check the machine's network and proxy settings",
+    ),
+)
+
+
+def installer(name: str, output: str) -> Failure:
+    """The Failure for what npm, yarn or pnpm printed before it failed."""
+    for pattern, cause, remedy in REASONS:
+        if match := re.search(pattern, output):
+            words = [(group or "").replace("%2f", "/") for group in match.groups()]
+            return Failure(cause.format(*words), remedy.format(installer=name))
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(npm (error|ERR!)|error|.*ERR_PNPM)", line)]
+    last = (errors[:1] or lines[-1:] or ["it said nothing"])[0][:300]
+    return Failure(f"{name} failed: {last}", "see its lines above")
+
+
+def npm(output: str) -> Failure:
+    return installer("npm", output)

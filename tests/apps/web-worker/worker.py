@@ -1,0 +1,5 @@
+import time
+
+while True:
+    print("worked", flush=True)
+    time.sleep(1)
