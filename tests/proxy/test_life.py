@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.model.route import Route, RouteState
 from paas.proxy.control import Control, Refused
+from paas.proxy.ports import has_ipv6
 from paas.proxy.proxy import Proxy
 from paas.proxy.table import decode, encode_all
 from paas.settings import Settings
@@ -183,6 +185,52 @@ def test_a_taken_port_is_named_with_its_holder(settings: Settings) -> None:
     assert f"(pid {os.getpid()})" in raised.value.message
     assert "http_port" in raised.value.hint
     assert not proxy.running()
+
+
+def test_every_address_of_either_family_is_listened_on(settings: Settings, upstream: Apps) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    proxy = Proxy(replace(settings, listen_address="0.0.0.0"), Runner())
+    proxy.start()
+    try:
+        proxy.publish(serving("blog", upstream("blog")))
+        for address in ("[::1]", "127.0.0.1"):
+            url = f"http://{address}:{settings.http_port}/"
+            assert requests.get(url, headers={"Host": "blog.test"}, timeout=5).text == "blog"
+    finally:
+        proxy.stop()
+
+
+def test_a_configuration_nginx_refuses_leaves_the_running_one_serving(
+    settings: Settings,
+    proxy: Proxy,
+    upstream: Apps,
+    visitor: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proxy.publish(serving("blog", upstream("blog")))
+    before = processes(proxy)
+    monkeypatch.setattr("paas.proxy.nginx.modules", lambda: ("/no/such/module.so",))
+    later = Proxy(settings, Runner())
+    with pytest.raises(PaasError, match="nginx does not accept its configuration"):
+        later.start()
+    assert processes(proxy) == before
+    assert visitor.get("blog.test").text == "blog"
+    monkeypatch.undo()
+    later.start()
+    assert processes(proxy) == before
+
+
+def test_what_hangs_on_the_control_socket_is_replaced(
+    settings: Settings, proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    proxy.publish(serving("blog", upstream("blog")))
+    (settings.run_dir / "proxy/control.sock").unlink()
+    later = Proxy(settings, Runner())
+    later.start()
+    assert visitor.get("blog.test").text == "blog"
+    later.publish(serving("blog", upstream("new")))
+    assert visitor.get("blog.test").text == "new"
 
 
 def test_a_second_start_and_a_second_stop_do_no_harm(proxy: Proxy) -> None:

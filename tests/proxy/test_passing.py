@@ -130,6 +130,28 @@ def wait_for(condition: Callable[[], bool], patience_s: float = 10) -> bool:
     return condition()
 
 
+def test_connections_to_an_app_are_used_again(
+    proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    app = upstream()
+    proxy.publish(serving("blog", app))
+    for _ in range(50):
+        visitor.get("blog.test")
+    assert len(app.requests) == 50
+    assert app.connections <= 2
+
+
+def test_an_app_switched_away_from_gets_no_further_request(
+    proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    old, new = upstream("old"), upstream("new")
+    proxy.publish(serving("blog", old))
+    visitor.get("blog.test")
+    proxy.publish(serving("blog", new))
+    assert {visitor.get("blog.test").text for _ in range(20)} == {"new"}
+    assert len(old.requests) == 1
+
+
 def test_requests_are_shared_out_evenly(proxy: Proxy, upstream: Apps, visitor: Visitor) -> None:
     proxy.publish(serving("blog", upstream("one"), upstream("two")))
     answers = Counter(visitor.get("blog.test").text for _ in range(40))
@@ -234,5 +256,10 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_sent(
     proxy: Proxy, upstream: Apps, visitor: Visitor
 ) -> None:
     proxy.publish(serving("blog", upstream()))
-    head = b"POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 99999999999\r\n\r\n"
-    assert visitor.send(head).split()[1] == b"413"
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=10)
+    connection.putrequest("POST", "/", skip_host=True)
+    connection.putheader("Host", "blog.test")
+    connection.putheader("Content-Length", "99999999999")
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()

@@ -18,6 +18,7 @@ class Upstream:
     def __init__(self, name: str, host: str, port: int = 0) -> None:
         self.name = name
         self.requests: list[bytes] = []  # heads, as they came
+        self.connections = 0  # taken so far
         self.uploaded = 0  # bytes of the upload under way
         self.release = threading.Event()  # lets what waits go on
         self._loop = asyncio.new_event_loop()
@@ -42,6 +43,7 @@ class Upstream:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.requests.append(head)
