@@ -36,7 +36,7 @@ def build(
         done = attempt(shop, have)
         if done.upper is None:
             have = dependencies.make(shop, done.plan)
-            done = attempt(shop, have)
+            done = attempt(shop, have, again=True)
         if done.upper is None:
             raise PaasError("the buildpacks changed their plan while building", "push again")
         remember(shop, done.plan)
@@ -87,10 +87,17 @@ def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     return [(plan, layer) for plan, layer in found if layer is not None]
 
 
-def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]]) -> Attempt:
-    """One run of the lifecycle over the layers at hand; PaasError when the build failed."""
+def attempt(
+    shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool = False
+) -> Attempt:
+    """One run of the lifecycle over the layers at hand; PaasError when the build failed.
+
+    again: the same push a second time, so that what has been said is not said twice.
+    """
     upper = shop.platform.layers.new_upper(shop.platform.settings.uids(shop.app.slot))
     arguments = ["build", "--have", json.dumps([plan.document for plan, _ in have])]
+    if again:
+        arguments.append("--again")
     chosen = shop.platform.store.buildpacks.list(shop.app)
     if chosen:
         arguments += ["--buildpacks", ",".join(chosen)]

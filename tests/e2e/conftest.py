@@ -11,7 +11,13 @@ from tests.e2e.instance import Instance
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Instance]:
     settings = own_settings(
-        boot_timeout_s=10.0, build_timeout_s=60.0, drain_s=5.0, stop_grace_s=3.0, check_wait_s=0.2
+        boot_timeout_s=10.0,
+        build_timeout_s=40.0,
+        drain_s=5.0,
+        stop_grace_s=3.0,
+        check_wait_s=0.2,
+        build_memory_bytes=768 << 20,
+        build_disk_bytes=512 << 20,
     )
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
