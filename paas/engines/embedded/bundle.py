@@ -1,0 +1,249 @@
+"""Preparing a container on the host, and taking it all away again.
+
+Touches: <run_dir>/containers/<id>/, <state_dir>/points/; the rest (network, layers,
+scratch space, mounts) through the rooms that own it. Everything is named after the
+container id, so that take_down finds it without being told.
+"""
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from paas.command import Runner
+from paas.engines.embedded import seccomp
+from paas.engines.embedded import spec as oci
+from paas.engines.embedded.cgroups import Cgroups
+from paas.engines.embedded.files import write_private
+from paas.engines.embedded.runtime import Directories
+from paas.errors import PaasError
+from paas.image import rootfs
+from paas.image.layers import Layers
+from paas.image.scratch import Scratch
+from paas.model.container import ContainerSpec
+from paas.network.networks import Attachment, Networks
+from paas.settings import Settings
+
+TINI = Path("/usr/bin/tini-static")
+LAUNCH = Path(__file__).resolve().parents[3] / "buildpacks" / "launch"
+HOST_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+KERNEL_DIRECTORIES = ("dev", "proc", "sys", "tmp")
+AT_ONCE = 8
+
+
+class Bundles:
+    """Makes and removes what containers of one instance stand on. Safe from several threads."""
+
+    def __init__(
+        self, settings: Settings, runner: Runner, layers: Layers, networks: Networks
+    ) -> None:
+        self.settings = settings
+        self.layers = layers
+        self.networks = networks
+        self.directories = Directories(settings.run_dir)
+        self.cgroups = Cgroups(settings.cgroup_name)
+        self.scratch = Scratch(settings.state_dir / "scratch", runner)
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="bundle")
+
+    def machine(self) -> oci.Machine:
+        """What this machine lets containers have, now."""
+        return oci.Machine(
+            open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            seccomp=seccomp.profile(),
+            swap_accounting=self.cgroups.swap_accounting,
+            oom_score=int(Path("/proc/self/oom_score_adj").read_text()),
+            unified_cgroups=self.cgroups.hierarchies.only_unified,
+        )
+
+    def prepare(self, spec: ContainerSpec) -> oci.Place:
+        """Network, root filesystem and bundle of one container; undone when a step fails."""
+        home = self.directories.container(spec.id)
+        with ExitStack() as undo:
+            undo.callback(self.take_down, spec.id)
+            home.mkdir(mode=0o711)
+            network = self._pool.submit(self.networks.attach, spec)
+            try:
+                self._mount(spec)
+                sources = self._stage_mounts(spec)
+            finally:
+                attachment = network.result()
+            place = self._place(spec, attachment, sources)
+            undo.pop_all()
+        return place
+
+    def write_config(self, spec: ContainerSpec, place: oci.Place, *, terminal: bool) -> None:
+        """The bundle's config.json; it holds the app's secrets."""
+        config = oci.config(spec, place, self.machine(), terminal=terminal)
+        path = self.directories.container(spec.id) / "config.json"
+        write_private(path, json.dumps(config))
+
+    def process_file(self, spec: ContainerSpec, name: str, process: dict[str, object]) -> Path:
+        """A process description for runc exec; the caller deletes it."""
+        path = self.directories.container(spec.id) / f"{name}.json"
+        write_private(path, json.dumps(process))
+        return path
+
+    def take_down(self, container_id: str) -> None:
+        """Kill the container and free everything it has but its log and its upper. Idempotent.
+
+        Raises PaasError when its processes cannot be killed; all else goes on then too.
+        """
+        killed = self.cgroups.kill(container_id)
+        home = self.directories.container(container_id)
+        rootfs.unmount(home / "rootfs")
+        unmount_below(home / "mounts")
+        self.networks.detach(container_id)
+        self.scratch.remove(container_id)
+        shutil.rmtree(self.directories.runc / container_id, ignore_errors=True)
+        (self.directories.exits / container_id).unlink(missing_ok=True)
+        if not killed:
+            raise PaasError(f"container {container_id} could not be killed")
+        self.cgroups.remove(container_id)
+        shutil.rmtree(home, ignore_errors=True)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+
+    # -- root filesystem -------------------------------------------------------------
+
+    def _mount(self, spec: ContainerSpec) -> None:
+        """The layers over empty mount points, under the writable layer."""
+        target = self.directories.container(spec.id) / "rootfs"
+        target.mkdir(mode=0o755)
+        uid_base = self.settings.uids(spec.slot)
+        if spec.upper is not None:
+            upper, work = spec.upper, spec.upper.parent / "work"
+        else:
+            writable = self.scratch.create(spec.id, spec.limits.scratch_bytes, uid_base)
+            upper, work = writable.upper, writable.work
+        stack = [(self.layers.path(layer), layer.uid_base) for layer in spec.layers]
+        rootfs.mount_rootfs([(self._points(spec), 0), *stack], uid_base, upper, work, target)
+        refuse_links(target)
+
+    def _points(self, spec: ContainerSpec) -> Path:
+        """A bottom layer with what will be mounted upon, so that no writable layer gets it."""
+        files = tuple(sorted(self._files(spec)))
+        directories = tuple(sorted(mount.target for mount in spec.mounts))
+        key = hashlib.sha256(repr((files, directories)).encode()).hexdigest()[:16]
+        home = self.settings.state_dir / "points" / key
+        if not home.is_dir():
+            draft = home.with_name(f"{key}.{spec.id}")
+            make_points(draft, files, directories)
+            try:
+                draft.rename(home)
+            except OSError:
+                shutil.rmtree(draft)
+        return home
+
+    def _stage_mounts(self, spec: ContainerSpec) -> dict[str, Path]:
+        """Where each mount's source is found; idmapped ones are mounted shifted beside it."""
+        sources = {mount.target: mount.source for mount in spec.mounts}
+        stage = self.directories.container(spec.id) / "mounts"
+        for number, mount in enumerate(spec.mounts):
+            if mount.idmapped:
+                sources[mount.target] = point = stage / str(number)
+                point.mkdir(parents=True)
+                uid_base = self.settings.uids(spec.slot)
+                rootfs.bind(
+                    mount.source,
+                    point,
+                    read_only=mount.read_only,
+                    uid_base=uid_base,
+                    idmapped=True,
+                )
+        return sources
+
+    # -- bundle ----------------------------------------------------------------------
+
+    def _place(
+        self, spec: ContainerSpec, attachment: Attachment, sources: dict[str, Path]
+    ) -> oci.Place:
+        home = self.directories.container(spec.id)
+        (home / "resolv.conf").write_text(f"nameserver {self.settings.dns_address}\n")
+        (home / "hosts").write_text(hosts(attachment, spec.hostname))
+        return oci.Place(
+            rootfs=home / "rootfs",
+            user_namespace=attachment.user_namespace,
+            network_namespace=attachment.network_namespace,
+            address=attachment.address,
+            uid_base=self.settings.uids(spec.slot),
+            cgroup=self.cgroups.path(spec.id),
+            files=self._files(spec),
+            sources=sources,
+            devices=self._devices(spec),
+        )
+
+    def _files(self, spec: ContainerSpec) -> dict[str, Path]:
+        """Single files the container sees read-only: target to host path."""
+        home = self.directories.container(spec.id)
+        return {
+            "/etc/resolv.conf": home / "resolv.conf",
+            "/etc/hosts": home / "hosts",
+            oci.CA_BUNDLE: HOST_CA_BUNDLE,
+            oci.INIT: TINI,
+            **({oci.LAUNCH: LAUNCH} if LAUNCH.exists() else {}),
+        }
+
+    def _devices(self, spec: ContainerSpec) -> tuple[oci.Device, ...]:
+        """The disks its files lie on, when its disk bandwidth is limited."""
+        if spec.limits.disk_read_bps is None and spec.limits.disk_write_bps is None:
+            return ()
+        places = [self.settings.state_dir]
+        if spec.upper is None:
+            places.append(self.scratch.root / spec.id / "fs")
+        return tuple(dict.fromkeys(whole_disk(place.stat().st_dev) for place in places))
+
+
+def hosts(attachment: Attachment, hostname: str) -> str:
+    """The container's /etc/hosts."""
+    return (
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        f"{attachment.address}\t{hostname}\n"
+    )
+
+
+def make_points(draft: Path, files: tuple[str, ...], directories: tuple[str, ...]) -> None:
+    """Empty files and directories at the given absolute paths below draft."""
+    for directory in (*KERNEL_DIRECTORIES, *(path.strip("/") for path in directories)):
+        (draft / directory).mkdir(parents=True, exist_ok=True)
+    for file in files:
+        path = draft / file.strip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(0o644)
+    for directory, _, _ in os.walk(draft):
+        Path(directory).chmod(0o755)  # whatever the daemon's umask
+
+
+def refuse_links(root: Path) -> None:
+    """PaasError unless /dev, /proc and /sys are real directories.
+
+    runc before 1.3.6 follows a link there out of the container (CVE-2026-41579).
+    """
+    for name in ("dev", "proc", "sys"):
+        status = os.lstat(root / name)
+        if not stat.S_ISDIR(status.st_mode):
+            raise PaasError(
+                f"the image's /{name} is not a directory", "remove it from what the build makes"
+            )
+
+
+def unmount_below(stage: Path) -> None:
+    """Unmount everything mounted directly below a directory."""
+    if stage.is_dir():
+        for point in stage.iterdir():
+            rootfs.unmount(point)
+
+
+def whole_disk(device: int) -> oci.Device:
+    """The disk of a block device; bandwidth limits refuse partitions."""
+    link = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    if (link / "partition").exists():
+        major, minor = (link.resolve().parent / "dev").read_text().split(":")
+        return oci.Device(int(major), int(minor))
+    return oci.Device(os.major(device), os.minor(device))

@@ -1,0 +1,101 @@
+"""The disk a build may fill: its writable layer and caches, measured while it runs.
+
+Touches: reads directories that untrusted code is changing; links are never followed.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+LOOK_EVERY_S = 0.5
+# measuring shall never take more than a tenth of a core
+REST_FACTOR = 9
+# an entry costs an inode and a place in a directory even when it is empty
+ENTRY_BYTES = 1024
+DEEPEST = 200
+
+
+class DiskWatch:
+    """Calls `exceeded` once when directories hold more than limit_bytes. Ended by close."""
+
+    def __init__(
+        self,
+        growing: Path,
+        others: Sequence[Path],
+        limit_bytes: int,
+        exceeded: Callable[[], None],
+    ) -> None:
+        """Count `growing` whole; `others`, which were there before, by how much they grew."""
+        self._paths = (growing, *others)
+        self._others = others
+        self._limit = limit_bytes
+        self._exceeded = exceeded
+        self._done = threading.Event()
+        self.tripped = False
+        self._thread = threading.Thread(target=self._run, name="disk-watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        limit = self._limit + sum(measure(path, 1 << 62) for path in self._others)
+        pause_s = LOOK_EVERY_S
+        while not self._done.wait(pause_s):
+            began = time.monotonic()
+            if self._total(limit) > limit:
+                self.tripped = True
+                self._exceeded()
+                return
+            pause_s = max(LOOK_EVERY_S, (time.monotonic() - began) * REST_FACTOR)
+
+    def _total(self, limit: int) -> int:
+        total = 0
+        for path in self._paths:
+            total += measure(path, limit - total)
+            if total > limit:
+                break
+        return total
+
+
+def measure(root: Path, enough_bytes: int) -> int:
+    """Bytes of disk that a tree takes; stops early once it is more than enough.
+
+    Nested deeper than any honest tree counts as too much: it could not be measured.
+    """
+    total = 0
+    seen: set[int] = set()
+    pending = [(os.fspath(root), 0)]
+    while pending and total <= enough_bytes:
+        path, depth = pending.pop()
+        if depth > DEEPEST:
+            return enough_bytes + 1
+        for status, below in entries(path):
+            total += ENTRY_BYTES
+            if status.st_nlink == 1 or below or status.st_ino not in seen:
+                total += status.st_blocks * 512
+            if below:
+                pending.append((below, depth + 1))
+            elif status.st_nlink > 1:
+                seen.add(status.st_ino)
+    return total
+
+
+def entries(path: str) -> list[tuple[os.stat_result, str]]:
+    """Status of each entry of a directory, and its path where it is a directory itself."""
+    found = []
+    try:
+        with os.scandir(path) as scan:
+            for entry in scan:
+                below = entry.path if entry.is_dir(follow_symlinks=False) else ""
+                try:
+                    found.append((entry.stat(follow_symlinks=False), below))
+                except FileNotFoundError:
+                    continue
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    return found

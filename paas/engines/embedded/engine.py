@@ -1,0 +1,270 @@
+"""The engine that needs no other: runc starts, conmon supervises, the kernel limits.
+
+Touches nothing itself: bundle prepares and frees, runtime starts, exits hears of
+ends, session runs in the foreground, reconcile finds what was left behind. Here is
+which containers there are, filled from their directories when the daemon starts.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+
+from paas.command import Runner
+from paas.engines.base import Session, Streams
+from paas.engines.embedded import processes, runtime, session, sockets
+from paas.engines.embedded import spec as oci
+from paas.engines.embedded.bundle import Bundles
+from paas.engines.embedded.disk import DiskWatch
+from paas.engines.embedded.exits import ExitWatch, classify
+from paas.engines.embedded.index import Index
+from paas.engines.embedded.reconcile import Sweep
+from paas.engines.embedded.stopwatch import Stopwatch
+from paas.errors import PaasError
+from paas.image.layers import Layers
+from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
+from paas.network.networks import Networks
+from paas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+KILL_TIMEOUT_S = 10.0
+
+
+class EmbeddedEngine:
+    """Satisfies engines.base.Engine. Safe to use from several threads."""
+
+    def __init__(
+        self, settings: Settings, runner: Runner, layers: Layers, networks: Networks
+    ) -> None:
+        self.settings = settings
+        self._runner = runner
+        self._bundles = Bundles(settings, runner, layers, networks)
+        self._directories = self._bundles.directories
+        self._cgroups = self._bundles.cgroups
+        self._directories.make()
+        self._index = Index(self._directories, self._cgroups)
+        self._listeners: list[Callable[[Container], None]] = []
+        self._unheard: list[Container] = []
+        self._exits = ExitWatch(self._directories.exits, self._ended)
+        for container in self._index.load():
+            self._exits.track(container.id, container.pid)
+
+    # -- in the background ---------------------------------------------------------
+
+    def start(self, spec: ContainerSpec) -> Container:
+        """Start under conmon; PaasError, with nothing left behind, when that fails."""
+        watch = Stopwatch()
+        with self._index.starting(spec.id):
+            place = self._bundles.prepare(spec)
+            watch.lap("prepare")
+            try:
+                container = self._boot(spec, place, watch)
+            except BaseException:
+                self._forget(spec.id)
+                raise
+        log.info("started %s of %s as %s: %s", spec.hostname, spec.app, spec.id, watch)
+        return container
+
+    def _boot(self, spec: ContainerSpec, place: oci.Place, watch: Stopwatch) -> Container:
+        if spec.log is not None:
+            spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._bundles.write_config(spec, place, terminal=False)
+        watch.lap("config")
+        pid = runtime.create(
+            self._runner, self._directories, spec.id, spec.log, self.settings.log_max_bytes
+        )
+        watch.lap("create")
+        container = Container(spec, place.address, pid, datetime.now(UTC))
+        self._index.add(container)
+        runtime.release(self._directories, spec.id, pid)
+        watch.lap("begin")
+        self._exits.track(spec.id, pid)
+        return container
+
+    def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
+        """SIGTERM, up to grace_s, SIGKILL; None when there is no such container."""
+        entry = self._index.entry(container_id)
+        if entry is None:
+            return None
+        entry.stopping = True
+        if not entry.ended.is_set():
+            processes.signal_first(entry.container.pid, self._cgroups.path(container_id))
+            if not entry.ended.wait(grace_s):
+                self._cgroups.kill(container_id)
+                entry.ended.wait(KILL_TIMEOUT_S)
+        return entry.container.exit
+
+    def remove(self, container_id: str) -> None:
+        """Kill if need be and free everything but the log and a given upper. Idempotent."""
+        self._forget(container_id)
+
+    def _forget(self, container_id: str) -> None:
+        self._exits.forget(container_id)
+        self._bundles.take_down(container_id)
+        self._index.drop(container_id)
+
+    # -- in the foreground -----------------------------------------------------------
+
+    def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:
+        """Start in the foreground; PaasError, with nothing left behind, when that fails."""
+        self._index.sessions.add(spec.id)
+        try:
+            place = self._bundles.prepare(spec)
+            try:
+                return self._foreground(spec, place, streams)
+            except BaseException:
+                self._bundles.take_down(spec.id)
+                raise
+        except BaseException:
+            self._index.sessions.discard(spec.id)
+            raise
+
+    def _foreground(self, spec: ContainerSpec, place: oci.Place, streams: Streams) -> Session:
+        self._bundles.write_config(spec, place, terminal=streams.terminal is not None)
+        watches: list[DiskWatch] = []
+
+        def judge(code: int) -> ExitStatus:
+            full = any(watch.tripped for watch in watches)
+            status = classify(code, self._cgroups.memory_kills(spec.id), stopped=False)
+            return ExitStatus(code, out_of_disk=True) if full else status
+
+        def clean() -> None:
+            for watch in watches:
+                watch.close()
+            self._bundles.take_down(spec.id)
+            self._index.sessions.discard(spec.id)
+
+        ways = session.Ways(lambda _pid: self._kill(spec.id), judge, clean)
+        pid_file = self._directories.pid_file(spec.id)
+        runc_log = self._directories.runc_log(spec.id)
+        argv = runtime.runc_run(self._directories, spec.id)
+        started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
+        if spec.upper is not None:
+            others = [mount.source for mount in spec.mounts if not mount.read_only]
+            limit = spec.limits.scratch_bytes
+            watches.append(DiskWatch(spec.upper, others, limit, lambda: self._kill(spec.id)))
+        return started
+
+    def _kill(self, container_id: str) -> None:
+        self._cgroups.kill(container_id)
+
+    def execute(
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        streams: Streams,
+    ) -> Session:
+        """Run argv as the container's user, beside what runs there."""
+        container = self.get(container_id)
+        if container is None or not container.running:
+            raise PaasError(f"container {container_id} is not running")
+        name = f"exec-{secrets.token_hex(4)}"
+        process = oci.process(
+            container.spec,
+            self._bundles.machine(),
+            argv=argv,
+            environment={**container.spec.environment, **environment},
+            terminal=streams.terminal is not None,
+            under_init=False,
+        )
+        return self._join(container, name, process, streams)
+
+    def _join(
+        self, container: Container, name: str, process: dict[str, object], streams: Streams
+    ) -> Session:
+        file = self._bundles.process_file(container.spec, name, process)
+        pid_file, runc_log = file.with_suffix(".pid"), file.with_suffix(".log")
+        before = self._cgroups.memory_kills(container.id)
+
+        def judge(code: int) -> ExitStatus:
+            return classify(code, self._cgroups.memory_kills(container.id) - before, stopped=False)
+
+        def kill(pid: int) -> None:
+            processes.kill_family(pid, lambda: self._cgroups.pids(container.id))
+
+        def clean() -> None:
+            for path in (file, pid_file, runc_log):
+                path.unlink(missing_ok=True)
+
+        argv = runtime.runc_exec(self._directories, container.id, file, pid_file, runc_log)
+        ways = session.Ways(kill, judge, clean)
+        try:
+            started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
+        except BaseException:
+            clean()
+            raise
+        file.unlink(missing_ok=True)
+        return started
+
+    # -- what there is -----------------------------------------------------------------
+
+    def get(self, container_id: str) -> Container | None:
+        """One container, exited ones included."""
+        entry = self._index.entry(container_id)
+        return entry.container if entry else None
+
+    def usage(self, container_id: str) -> Usage:
+        """What it uses now."""
+        return self._cgroups.usage(container_id)
+
+    def listening(self, container_id: str) -> list[tuple[str, int]]:
+        """Addresses and ports its processes listen on."""
+        container = self.get(container_id)
+        return sockets.listening(container.pid) if container and container.running else []
+
+    def connections(self, container_id: str) -> int:
+        """Established connections to its port."""
+        container = self.get(container_id)
+        if container is None or not container.running:
+            return 0
+        return sockets.connections(container.pid, container.spec.port)
+
+    # -- ends ----------------------------------------------------------------------------
+
+    def on_exit(self, listener: Callable[[Container], None]) -> None:
+        """Have listener called of every end, those it missed while nobody listened first."""
+        with self._index.lock:
+            self._listeners.append(listener)
+            missed, self._unheard = self._unheard, []
+        for container in missed:
+            tell(listener, container)
+
+    def _ended(self, container_id: str, code: int) -> None:
+        entry = self._index.entry(container_id)
+        if entry is None:
+            return
+        kills = self._cgroups.memory_kills(container_id)
+        status = classify(code, kills, stopped=entry.stopping)
+        with self._index.lock:
+            container = self._index.end(entry, status)
+            listeners = tuple(self._listeners)
+            if not listeners:
+                self._unheard.append(container)
+        log.info("%s of %s %s", container.spec.hostname, container.spec.app, status.reason)
+        for listener in listeners:
+            tell(listener, container)
+
+    # -- the machine -----------------------------------------------------------------------
+
+    def reconcile(self, keep: Collection[str]) -> list[str]:
+        """Remove every trace of containers that are neither kept, in use nor just starting."""
+        return Sweep(self._bundles, self._index).run(set(keep))
+
+    def close(self) -> None:
+        """Stop watching; containers go on."""
+        self._exits.close()
+        self._bundles.close()
+
+    def list(self, app: str | None = None) -> list[Container]:
+        """Every container not yet removed, oldest first."""
+        return self._index.containers(app)
+
+
+def tell(listener: Callable[[Container], None], container: Container) -> None:
+    """Call a listener; its failure is its own."""
+    try:
+        listener(container)
+    except Exception:
+        log.exception("a listener failed on the end of %s", container.id)

@@ -1,0 +1,88 @@
+"""Processes told apart by /proc: which of a container's belong to one exec session.
+
+Touches: /proc (read), signals. Source: proc(5), /proc/<pid>/stat.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from paas.engines.embedded.cgroups import signal_process
+
+ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process's place in the family."""
+
+    pid: int
+    parent: int
+    session: int
+
+
+def look(pid: int) -> Process | None:
+    """One process, or None when it is gone. Pids are the host's."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    _state, parent, _group, session = text.rpartition(")")[2].split()[:4]
+    return Process(pid, int(parent), int(session))
+
+
+def family(first: int, pids: set[int]) -> set[int]:
+    """Those of pids that descend from first or share its session."""
+    every = {pid: process for pid in pids if (process := look(pid))}
+    found = {pid for pid, process in every.items() if first in (pid, process.session)}
+    while True:
+        children = {pid for pid, process in every.items() if process.parent in found} - found
+        if not children:
+            return found
+        found |= children
+
+
+def kill_family(first: int, pids: Callable[[], set[int]]) -> None:
+    """Kill a process and all it started, however fast it forks."""
+    for _ in range(ROUNDS):
+        found = family(first, pids())
+        if not found:
+            return
+        for pid in found:
+            signal_process(pid, signal.SIGKILL)
+
+
+def belongs(pid: int, cgroup: str) -> bool:
+    """Whether a process is in a cgroup (absolute path) of some hierarchy."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return any(line.split(":", 2)[2] == cgroup for line in lines)
+
+
+def arguments() -> Iterator[list[str]]:
+    """The command line of every process on the machine."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                yield os.fsdecode(Path(entry.path, "cmdline").read_bytes()).split("\0")
+            except OSError:
+                continue
+
+
+def signal_first(pid: int, cgroup: str, number: int = signal.SIGTERM) -> None:
+    """Signal a container's first process, if it is still that."""
+    try:
+        process = os.pidfd_open(pid)
+    except (ProcessLookupError, OSError):
+        return
+    try:
+        if belongs(pid, cgroup):
+            signal.pidfd_send_signal(process, number)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(process)

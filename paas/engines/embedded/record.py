@@ -1,0 +1,51 @@
+"""What the engine remembers of a container in its directory: container.json.
+
+The kernel says what runs; this says what it was asked to be. Pure functions.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Limits, Mount
+from paas.model.release import Layer
+
+
+def encode(container: Container) -> str:
+    """A container as JSON text."""
+    return json.dumps(dataclasses.asdict(container), default=str)
+
+
+def decode(text: str) -> Container:
+    """The container in JSON text; ValueError, KeyError or TypeError when it is damaged."""
+    values = json.loads(text)
+    ended = values["exit"]
+    return Container(
+        spec=decode_spec(values["spec"]),
+        address=IPv4Address(values["address"]),
+        pid=int(values["pid"]),
+        started_at=datetime.fromisoformat(values["started_at"]),
+        exit=ExitStatus(**ended) if ended else None,
+    )
+
+
+def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
+    """The spec in parsed JSON."""
+    converted = {
+        "kind": Kind(values["kind"]),
+        "layers": tuple(Layer(**layer) for layer in values["layers"]),
+        "argv": tuple(values["argv"]),
+        "limits": Limits(**values["limits"]),
+        "mounts": tuple(decode_mount(mount) for mount in values["mounts"]),
+        "upper": Path(values["upper"]) if values["upper"] else None,
+        "log": Path(values["log"]) if values["log"] else None,
+    }
+    return ContainerSpec(**{**values, **converted})
+
+
+def decode_mount(values: Mapping[str, Any]) -> Mount:
+    return Mount(**{**values, "source": Path(values["source"])})

@@ -1,0 +1,229 @@
+"""runc and conmon: their command lines, how a container is started, what they say when not.
+
+Touches: both through the Runner; runc's exec.fifo. Sources: runc(8), conmon(8); conmon
+writes the container's pid, or -1 and why, to the pipe that _OCI_SYNCPIPE names.
+"""
+
+import json
+import os
+import re
+import select
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from paas.command import Runner
+from paas.errors import PaasError
+
+RUNC = "/usr/sbin/runc"
+CONMON = "/usr/bin/conmon"
+CREATE_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 10.0
+MESSAGE_BYTES = 1 << 20
+
+# runc lives for a tenth of a second: collecting its garbage costs more than it frees
+GO_ENVIRONMENT = {"GOGC": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """Where one instance keeps what runc and conmon need."""
+
+    run_dir: Path
+
+    @property
+    def runc(self) -> Path:
+        """Where runc keeps its state: its --root."""
+        return self.run_dir / "runc"
+
+    @property
+    def exits(self) -> Path:
+        """Where conmon leaves exit codes, in files named after containers."""
+        return self.run_dir / "exits"
+
+    @property
+    def containers(self) -> Path:
+        return self.run_dir / "containers"
+
+    def container(self, container_id: str) -> Path:
+        return self.containers / container_id
+
+    def pid_file(self, container_id: str) -> Path:
+        return self.container(container_id) / "pid"
+
+    def runc_log(self, container_id: str) -> Path:
+        return self.container(container_id) / "runc.log"
+
+    def make(self) -> None:
+        """Create them; containers' own uids may pass through, but not look around."""
+        for path, mode in ((self.containers, 0o711), (self.runc, 0o700), (self.exits, 0o700)):
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
+        self.run_dir.chmod(0o711)
+
+
+def runc(directories: Directories, *arguments: str, log: Path | None = None) -> tuple[str, ...]:
+    """A runc command line; its own messages go to log, as JSON lines."""
+    logging = ("--log", str(log), "--log-format", "json") if log else ()
+    return (RUNC, "--root", str(directories.runc), *logging, *arguments)
+
+
+def runc_run(directories: Directories, container_id: str) -> tuple[str, ...]:
+    """Run a container in the foreground, its streams relayed."""
+    return runc(
+        directories,
+        *("run", "--bundle", str(directories.container(container_id)), "--no-new-keyring"),
+        *("--pid-file", str(directories.pid_file(container_id)), container_id),
+        log=directories.runc_log(container_id),
+    )
+
+
+def runc_exec(
+    directories: Directories, container_id: str, process: Path, pid_file: Path, log: Path
+) -> tuple[str, ...]:
+    """Run the process described in a file in a running container, in the foreground."""
+    return runc(
+        directories,
+        *("exec", "--process", str(process), "--pid-file", str(pid_file), container_id),
+        log=log,
+    )
+
+
+def conmon(
+    directories: Directories, container_id: str, log: Path | None, log_max_bytes: int
+) -> tuple[str, ...]:
+    """Create a container under conmon, which goes into the background when that is done."""
+    bundle = directories.container(container_id)
+    sink = ("k8s-file:" + str(log)) if log else "none"
+    return (
+        *(CONMON, "--api-version", "1", "--cid", container_id, "--cuuid", container_id),
+        *("--runtime", RUNC, "--runtime-arg", f"--root={directories.runc}"),
+        *("--bundle", str(bundle), "--persist-dir", str(bundle), "--full-attach"),
+        *("--container-pidfile", str(directories.pid_file(container_id))),
+        *("--conmon-pidfile", str(bundle / "conmon.pid")),
+        *("--exit-dir", str(directories.exits)),
+        *("--log-path", sink, "--log-size-max", str(log_max_bytes), "--no-sync-log"),
+        *("--log-level", "error", "--no-new-keyring"),
+    )
+
+
+def create(
+    runner: Runner,
+    directories: Directories,
+    container_id: str,
+    log: Path | None,
+    log_max_bytes: int,
+) -> int:
+    """Create a container under conmon; the pid of its first process, which waits to begin.
+
+    Raises PaasError with runc's reason.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        argv = conmon(directories, container_id, log, log_max_bytes)
+        environment = {**GO_ENVIRONMENT, "_OCI_SYNCPIPE": str(writer)}
+        child = runner.spawn(argv, env=environment, pass_fds=(writer,))
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        try:
+            answer = read_line(pipe.fileno(), CREATE_TIMEOUT_S)
+        finally:
+            if child.poll() is None:
+                child.wait(CREATE_TIMEOUT_S)  # the parent of the conmon that stays
+    return created_pid(answer)
+
+
+def read_line(descriptor: int, timeout_s: float) -> bytes:
+    """What comes through a pipe up to a newline or its end."""
+    deadline = time.monotonic() + timeout_s
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    data = b""
+    while not data.endswith(b"\n") and len(data) < MESSAGE_BYTES:
+        if not poller.poll(max(0, deadline - time.monotonic()) * 1000):
+            raise PaasError(f"the container could not be created within {timeout_s:.0f} s")
+        part = os.read(descriptor, 65536)
+        if not part:
+            break
+        data += part
+    return data
+
+
+def created_pid(answer: bytes) -> int:
+    """The pid in conmon's answer, or PaasError with the reason in it."""
+    try:
+        values = json.loads(answer)
+        pid = int(values.get("pid", values.get("data", -1)))
+    except ValueError as error:
+        raise PaasError("the container could not be created: conmon gave no answer") from error
+    if pid <= 0:
+        raise PaasError(f"the container could not be created: {reason(values.get('message', ''))}")
+    return pid
+
+
+def release(directories: Directories, container_id: str, pid: int) -> None:
+    """Let a created container's first process begin: what `runc start` does, without a fork.
+
+    The process blocks until somebody reads its exec.fifo; runc takes the container
+    as started once that file is gone. Source: libcontainer, handleFifo.
+    """
+    fifo = directories.runc / container_id / "exec.fifo"
+    descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        with process_descriptor(pid) as process:
+            poller.register(process, select.POLLIN)
+            events = dict(poller.poll(START_TIMEOUT_S * 1000))
+        if not events.get(descriptor, 0) & select.POLLIN or not os.read(descriptor, 1):
+            raise PaasError("the container could not be started: its first process ended at once")
+    finally:
+        os.close(descriptor)
+    fifo.unlink()
+
+
+class process_descriptor:  # noqa: N801 - used as a function
+    """A pidfd for the length of a block. Source: pidfd_open(2)."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def __enter__(self) -> int:
+        try:
+            self._descriptor = os.pidfd_open(self._pid)
+        except ProcessLookupError as error:
+            raise PaasError("the container's first process ended at once") from error
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+REASONS = (
+    (r'exec: "(?P<what>[^"]*)": (?:stat .*: )?no such file', "there is no program {what} in it"),
+    (r'exec: "(?P<what>[^"]*)": .*not found in \$PATH', "there is no program {what} in it"),
+    (r'exec: "(?P<what>[^"]*)": permission denied', "{what} may not be executed"),
+    (r"cannot allocate memory|minimum.*memory|memory.*too low", "its memory limit is too low"),
+)
+
+
+def reason(message: str) -> str:
+    """The last message of runc, in words a user knows where we have better ones."""
+    text = message
+    for line in message.splitlines():
+        try:
+            text = str(json.loads(line).get("msg", line))
+        except (ValueError, AttributeError):
+            text = line or text
+    for pattern, words in REASONS:
+        if found := re.search(pattern, text):
+            return words.format(**found.groupdict())
+    return text.strip()[:500] or "runc gave no reason"
+
+
+def logged_reason(log: Path) -> str:
+    """Why runc failed, from its log."""
+    try:
+        return reason(log.read_text(errors="replace"))
+    except FileNotFoundError:
+        return "runc gave no reason"

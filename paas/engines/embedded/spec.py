@@ -1,0 +1,226 @@
+"""From a ContainerSpec to the OCI bundle's config.json: pure functions, no I/O.
+
+Source: OCI runtime spec 1.0.2 (config.md, config-linux.md). What must hold of a
+container is said here: no capability, no new privileges, its own namespaces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from paas.model.container import ContainerSpec, Kind, Limits
+from paas.settings import UIDS_PER_SLOT
+
+INIT = "/.paas/init"
+LAUNCH = "/.paas/launch"
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+CPU_PERIOD_US = 100_000
+BUILD_CPU_SHARES = 256
+OPEN_FILES = 65_536
+SHM_BYTES = 64 << 20
+# the kernel, short of memory, takes builds and one-off runs first, apps next, the host last
+OOM_SCORES = {Kind.APP: 300}
+OOM_SCORE_OTHERS = 600
+
+MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
+    *("/proc/latency_stats", "/proc/scsi", "/proc/sched_debug", "/proc/timer_list"),
+    *("/sys/firmware", "/sys/devices/virtual/powercap"),
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A block device, for bandwidth limits."""
+
+    major: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What was prepared on the host for one container."""
+
+    rootfs: Path
+    user_namespace: Path
+    network_namespace: Path
+    address: IPv4Address
+    uid_base: int
+    cgroup: str  # absolute within every hierarchy: /<instance>/<container id>
+    files: Mapping[str, Path]  # read-only single files: target to host path
+    sources: Mapping[str, Path]  # where spec.mounts are found: target to host path
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine lets a container have."""
+
+    open_files: int  # the daemon's own hard limit
+    seccomp: Mapping[str, Any]
+    swap_accounting: bool = True
+    oom_score: int = 0  # the daemon's own; a child can't have less without a capability
+    unified_cgroups: bool = False
+
+
+def config(
+    spec: ContainerSpec, place: Place, machine: Machine, *, terminal: bool
+) -> dict[str, Any]:
+    """The whole config.json."""
+    return {
+        "ociVersion": "1.0.2",
+        "process": process(
+            spec, machine, argv=spec.argv, environment=spec.environment, terminal=terminal
+        ),
+        "root": {"path": str(place.rootfs), "readonly": False},
+        "hostname": spec.hostname,
+        "mounts": mounts(spec, place, machine),
+        "linux": {
+            "namespaces": namespaces(place, machine),
+            "uidMappings": [mapping(place.uid_base)],
+            "gidMappings": [mapping(place.uid_base)],
+            "cgroupsPath": place.cgroup,
+            "resources": resources(spec, place, machine),
+            "seccomp": machine.seccomp,
+            "maskedPaths": list(MASKED),
+            "readonlyPaths": list(READ_ONLY),
+        },
+    }
+
+
+def process(
+    spec: ContainerSpec,
+    machine: Machine,
+    *,
+    argv: tuple[str, ...],
+    environment: Mapping[str, str],
+    terminal: bool,
+    under_init: bool = True,
+) -> dict[str, Any]:
+    """A process in the container: its first one, or one that joins later (without an init).
+
+    init is told to pass signals on to the whole process group (-g), so that a
+    command behind a shell gets SIGTERM too.
+    """
+    none: list[str] = []
+    sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
+    return {
+        "terminal": terminal,
+        "user": {"uid": spec.uid, "gid": spec.uid},
+        "args": [INIT, "-g", "--", *argv] if under_init else list(argv),
+        "env": [f"{key}={value}" for key, value in environment.items()],
+        "cwd": spec.cwd,
+        "capabilities": dict.fromkeys(sets, none),
+        "noNewPrivileges": True,
+        "rlimits": rlimits(machine),
+        "oomScoreAdj": max(machine.oom_score, OOM_SCORES.get(spec.kind, OOM_SCORE_OTHERS)),
+    }
+
+
+def rlimits(machine: Machine) -> list[dict[str, Any]]:
+    """Never above the daemon's own limits: raising one may need a capability root lacks."""
+    files = min(OPEN_FILES, machine.open_files)
+    return [
+        {"type": "RLIMIT_NOFILE", "soft": files, "hard": files},
+        {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},
+    ]
+
+
+def mapping(uid_base: int) -> dict[str, int]:
+    return {"containerID": 0, "hostID": uid_base, "size": UIDS_PER_SLOT}
+
+
+def namespaces(place: Place, machine: Machine) -> list[dict[str, str]]:
+    """All of its own; user and network ones were made before."""
+    kinds = ["pid", "ipc", "uts", "mount", *(["cgroup"] if machine.unified_cgroups else [])]
+    return [
+        {"type": "user", "path": str(place.user_namespace)},
+        {"type": "network", "path": str(place.network_namespace)},
+        *({"type": kind} for kind in kinds),
+    ]
+
+
+def mounts(spec: ContainerSpec, place: Place, machine: Machine) -> list[dict[str, Any]]:
+    """Kernel filesystems, sized memory ones, our single files, then what the spec asks for."""
+    found = [
+        mount("proc", "/proc", "proc", "nosuid", "noexec", "nodev"),
+        mount("tmpfs", "/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+        mount(
+            *("devpts", "/dev/pts", "devpts", "nosuid", "noexec", "newinstance"),
+            *("ptmxmode=0666", "mode=0620", "gid=5"),
+        ),
+        memory("/dev/shm", SHM_BYTES, "noexec"),  # noqa: S108 - the container's own
+        mount("mqueue", "/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+        mount("sysfs", "/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+        memory("/tmp", spec.tmpfs_bytes),  # noqa: S108 - the container's own
+    ]
+    if machine.unified_cgroups:
+        options = ("nosuid", "noexec", "nodev", "relatime", "ro")
+        found.append(mount("cgroup", "/sys/fs/cgroup", "cgroup", *options))
+    found += [bind(source, target, read_only=True) for target, source in place.files.items()]
+    found += [
+        bind(place.sources[wanted.target], wanted.target, read_only=wanted.read_only)
+        for wanted in spec.mounts
+    ]
+    return found
+
+
+def mount(source: str, target: str, kind: str, *options: str) -> dict[str, Any]:
+    return {"destination": target, "type": kind, "source": source, "options": list(options)}
+
+
+def memory(target: str, size_bytes: int, *options: str) -> dict[str, Any]:
+    """A filesystem in memory that everybody may write to; it counts as the container's memory."""
+    return mount(
+        "tmpfs", target, "tmpfs", "nosuid", "nodev", "mode=1777", f"size={size_bytes}", *options
+    )
+
+
+def bind(source: Path, target: str, *, read_only: bool) -> dict[str, Any]:
+    options = ("rbind", "nosuid", "nodev", "rprivate", *(("ro",) if read_only else ()))
+    return mount(str(source), target, "bind", *options)
+
+
+def resources(spec: ContainerSpec, place: Place, machine: Machine) -> dict[str, Any]:
+    """The cgroup's limits. Swap is counted with memory, so that there is none extra."""
+    limits = spec.limits
+    found: dict[str, Any] = {
+        "devices": [{"allow": False, "access": "rwm"}],
+        "cpu": cpu(limits, build=spec.kind is Kind.BUILD),
+    }
+    if limits.memory_bytes is not None:
+        found["memory"] = {"limit": limits.memory_bytes}
+        if machine.swap_accounting:
+            found["memory"]["swap"] = limits.memory_bytes
+    if limits.pids is not None:
+        found["pids"] = {"limit": limits.pids}
+    throttles = block_io(limits, place.devices)
+    if throttles:
+        found["blockIO"] = throttles
+    return found
+
+
+def cpu(limits: Limits, *, build: bool) -> dict[str, int]:
+    """Shares and, when limited, the quota. A build never has an app's weight."""
+    shares = min(limits.cpu_shares, BUILD_CPU_SHARES) if build else limits.cpu_shares
+    found = {"shares": shares}
+    if limits.cpus is not None:
+        found |= {"quota": max(1000, int(limits.cpus * CPU_PERIOD_US)), "period": CPU_PERIOD_US}
+    return found
+
+
+def block_io(limits: Limits, devices: tuple[Device, ...]) -> dict[str, Any]:
+    """Disk bandwidths, on every device the container's files lie on."""
+    rates = {
+        "throttleReadBpsDevice": limits.disk_read_bps,
+        "throttleWriteBpsDevice": limits.disk_write_bps,
+    }
+    return {
+        key: [{"major": one.major, "minor": one.minor, "rate": rate} for one in devices]
+        for key, rate in rates.items()
+        if rate is not None
+    }
