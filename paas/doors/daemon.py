@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from paas import settings as settings_module
 from paas.command import Runner
@@ -25,6 +26,9 @@ from paas.git import hooks
 from paas.model.caller import Caller
 from paas.platform import Platform
 from paas.settings import Settings
+
+if TYPE_CHECKING:
+    from paas.doors.ssh.door import SshDoor
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +80,7 @@ def local_door(platform: Platform, sessions: Sessions) -> LocalDoor:
     return LocalDoor(platform.settings, dispatcher(platform), sessions)
 
 
-def ssh_door(platform: Platform, sessions: Sessions):  # noqa: ANN201 - imported late, see below
+def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
     """The SSH door over this platform; paramiko is imported here, once the rest has started."""
     from paas.deploy.receive import prepare_push  # noqa: PLC0415
     from paas.doors.ssh.door import SshDoor  # noqa: PLC0415
@@ -121,8 +125,9 @@ def only_one(settings: Settings) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
+            pid = file.read().strip() or "unknown"
             raise PaasError(
-                f"paasd of {settings.run_dir} runs already (pid {file.read().strip() or 'unknown'})",
+                f"paasd of {settings.run_dir} runs already (pid {pid})",
                 "stop it first, or give this one other directories (PAAS_RUN_DIR, PAAS_STATE_DIR)",
             ) from None
         file.truncate(0)

@@ -116,7 +116,7 @@ class World:
         push = pushes.find(console.environment.get("PAAS_PUSH", ""))
         push.on_cancel(console.cancel)
         for line in console.read_all(1 << 20).decode().splitlines():
-            old, new, ref = line.split(" ", 2)
+            _, new, ref = line.split(" ", 2)
             if status := self.judge(push.app, ref, new, console):
                 return status
         return 0

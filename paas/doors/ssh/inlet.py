@@ -12,11 +12,9 @@ import threading
 from collections import deque
 
 from paramiko.channel import Channel
-from paramiko.common import cMSG_CHANNEL_WINDOW_ADJUST
-from paramiko.message import Message
 from paramiko.ssh_exception import SSHException
 
-from paas.doors.ssh.transport import WINDOW_BYTES
+from paas.doors.ssh.transport import WINDOW_BYTES, grant, may_send
 
 ACKNOWLEDGE_BYTES = WINDOW_BYTES // 8
 
@@ -79,18 +77,14 @@ class Inlet:
         During a key exchange only another thread than the transport's may wait for its
         end; the transport's tries again once it is over.
         """
-        if not waiting and not self._channel.transport.clear_to_send.is_set():
+        if not waiting and not may_send(self._channel):
             return
         with self._lock:
             granted = self._taken if self._taken >= ACKNOWLEDGE_BYTES else 0
             self._taken -= granted
             self._window += granted
         if granted and not self._channel.closed:
-            message = Message()
-            message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
-            message.add_int(self._channel.remote_chanid)
-            message.add_int(granted)
-            self._channel.transport._send_user_message(message)  # noqa: SLF001
+            grant(self._channel, granted)
 
     # -- with the lock held --------------------------------------------------------
 

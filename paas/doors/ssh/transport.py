@@ -1,7 +1,8 @@
 """Paramiko's transport, hardened: what a stranger can make us spend, and on which algorithms.
 
 Touches: the connection's socket, and paramiko's documented hook packetizer_class; beside it
-the tables and methods that paramiko 5 looks up on the transport, named here and nowhere else.
+the tables and methods that paramiko 4 and 5 look up on the transport: here and nowhere else,
+each marked, since its types and its promises do not cover them.
 Limits follow RFC 4253 (sections 4.2, 6.1) and what OpenSSH's server does.
 """
 
@@ -9,7 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
@@ -21,10 +22,14 @@ from paramiko.common import (
     MSG_CHANNEL_EOF,
     MSG_CHANNEL_EXTENDED_DATA,
     MSG_CHANNEL_REQUEST,
+    cMSG_CHANNEL_WINDOW_ADJUST,
 )
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 WINDOW_BYTES = 2 << 20  # larger is slower: the data falls out of the processor's cache
 PACKET_BYTES = 128 << 10
@@ -33,6 +38,9 @@ BANNER_BYTES = 255
 LOGIN_GRACE_S = 30.0
 TRIES = 6
 TCP_QUICKACK = 12  # linux/tcp.h
+
+PARAMIKO: Any = paramiko.Transport  # for the tables its types do not show
+POST_QUANTUM = "mlkem768x25519-sha256"
 
 logging.getLogger("paas.ssh.wire").setLevel(logging.CRITICAL)  # strangers fill no log
 
@@ -75,7 +83,7 @@ class Packets(Packetizer):
             if not count and not done and check_rekey and self.need_rekey():
                 raise NeedRekeyException
             done += count
-        return bytes(buffer) if n < 64 else buffer
+        return buffer  # type: ignore[return-value] # as good as bytes to every user, uncopied
 
     def _receive(self, view: memoryview) -> int:
         """How many bytes came; 0 when none did for a second."""
@@ -92,7 +100,7 @@ class Packets(Packetizer):
             self._connection.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
         return count
 
-    def readline(self, timeout: float) -> str:
+    def readline(self, timeout: float) -> str:  # noqa: ARG002
         """The client's first line, short and in time; RFC 4253 has clients send no other."""
         self._lines += 1
         if self._lines > 1:
@@ -106,7 +114,7 @@ class Packets(Packetizer):
         head, _, self._ahead = line.partition(b"\n")
         return head.rstrip(b"\r").decode(errors="replace")
 
-    def write_all(self, out: bytes) -> None:
+    def write_all(self, out: "Buffer") -> None:
         """All of it, however slowly the client reads; until login only for so long."""
         view = memoryview(out)
         while view:
@@ -143,7 +151,7 @@ class Authentication(AuthHandler):
     def _generate_key_from_request(self, algorithm: str, keyblob: bytes) -> Any:
         if algorithm not in self.transport._preferred_pubkeys:  # noqa: SLF001
             return UnusableKey()
-        return super()._generate_key_from_request(algorithm, keyblob)
+        return super()._generate_key_from_request(algorithm, keyblob)  # type: ignore[misc]
 
     def _send_auth_result(self, username: str, method: str, result: int) -> None:
         if result == AUTH_SUCCESSFUL:
@@ -151,10 +159,10 @@ class Authentication(AuthHandler):
             self.transport.events.logged_in()
         elif method != "none":  # every client asks for nothing first, to learn what there is
             self._failures += 1
-        super()._send_auth_result(username, method, result)
+        super()._send_auth_result(username, method, result)  # type: ignore[misc]
         if self._failures >= TRIES:
             self.transport.events.refused()
-            self._disconnect_no_more_auth()
+            self._disconnect_no_more_auth()  # type: ignore[attr-defined]
 
 
 class ChannelEvents(Protocol):
@@ -185,18 +193,14 @@ class ServerTransport(paramiko.Transport):
     # forward secrecy, authenticated encryption, nothing older; GCM alone among ciphers,
     # since the client's preference counts and OpenSSH's puts the slower CTR before it
     _preferred_kex = (
-        *(
-            ("mlkem768x25519-sha256",)
-            if "mlkem768x25519-sha256" in paramiko.Transport._kex_info
-            else ()
-        ),  # noqa: E501, SLF001
+        *((POST_QUANTUM,) if POST_QUANTUM in PARAMIKO._kex_info else ()),  # noqa: SLF001
         "curve25519-sha256",
         "curve25519-sha256@libssh.org",
         "diffie-hellman-group16-sha512",
     )
     _kex_info: ClassVar[dict[str, Any]] = {
-        **paramiko.Transport._kex_info,  # noqa: SLF001
-        "curve25519-sha256": paramiko.Transport._kex_info["curve25519-sha256@libssh.org"],  # noqa: SLF001
+        **PARAMIKO._kex_info,  # noqa: SLF001
+        "curve25519-sha256": PARAMIKO._kex_info["curve25519-sha256@libssh.org"],  # noqa: SLF001
     }
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
     _preferred_macs = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
@@ -237,23 +241,40 @@ class ServerTransport(paramiko.Transport):
     def _parse_newkeys(self, m: Message) -> None:
         if self.auth_handler is None:
             self.auth_handler = Authentication(self)
-        super()._parse_newkeys(m)
+        super()._parse_newkeys(m)  # type: ignore[misc]
         for channel in self.events.channels():
             channel.rekeyed()
 
     _channel_handler_table: ClassVar[dict[int, Callable[[Channel, Message], None]]] = {
-        **paramiko.Transport._channel_handler_table,  # noqa: SLF001
+        **PARAMIKO._channel_handler_table,  # noqa: SLF001
     }
 
 
-def events_of(channel: Channel) -> ChannelEvents | None:
-    events: TransportEvents = channel.transport.events
-    return events.find(channel)
+def of(channel: Channel) -> ServerTransport:
+    """The transport of a channel, which is always one of ours."""
+    return cast("ServerTransport", channel.transport)
+
+
+def may_send(channel: Channel) -> bool:
+    """Whether a message can go out now; not while keys are exchanged."""
+    return bool(cast("Any", channel.transport).clear_to_send.is_set())
+
+
+def grant(channel: Channel, count: int) -> None:
+    """Let the client send count bytes more; waits while keys are exchanged."""
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+    message.add_int(channel.remote_chanid)
+    message.add_int(count)
+    cast("Any", channel.transport)._send_user_message(message)  # noqa: SLF001
+
+
+# -- what paramiko calls for each message on a channel, in the transport's thread ----------
 
 
 def on_data(channel: Channel, message: Message) -> None:
-    channel.transport.packetizer.data_flows()
-    if (events := events_of(channel)) is not None:
+    of(channel).packetizer.data_flows()
+    if (events := of(channel).events.find(channel)) is not None:
         events.received(message.get_binary())
 
 
@@ -262,20 +283,20 @@ def on_extended_data(_channel: Channel, _message: Message) -> None:
 
 
 def on_end_of_input(channel: Channel, message: Message) -> None:
-    channel._handle_eof(message)  # noqa: SLF001
-    if (events := events_of(channel)) is not None:
+    cast("Any", channel)._handle_eof(message)  # noqa: SLF001
+    if (events := of(channel).events.find(channel)) is not None:
         events.input_ended()
 
 
 def on_close(channel: Channel, message: Message) -> None:
-    channel._handle_close(message)  # noqa: SLF001
-    channel.transport.events.gone(channel)
+    cast("Any", channel)._handle_close(message)  # noqa: SLF001
+    of(channel).events.gone(channel)
 
 
 def on_request(channel: Channel, message: Message) -> None:
     """A command must not start before its request was answered: clients drop early output."""
-    channel._handle_request(message)  # noqa: SLF001
-    if (events := events_of(channel)) is not None:
+    cast("Any", channel)._handle_request(message)  # noqa: SLF001
+    if (events := of(channel).events.find(channel)) is not None:
         events.answered()
 
 
