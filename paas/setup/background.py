@@ -22,7 +22,8 @@ UNIT = Path("/etc/systemd/system/paas.service")
 TEMPLATE = Path(__file__).with_name("paas.service")
 RESPAWNER = Path(__file__).with_name("respawn.py")
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
+# a first SIGTERM lets deploys finish, a second one does not
+STOP_SIGNALS = ((signal.SIGTERM, 20.0), (signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 
 
 def by_systemd(instance: Instance) -> bool:
@@ -104,7 +105,7 @@ def stop(instance: Instance, runner: Runner) -> bool:
     """End the daemon and its supervisor; containers are not its children and go on."""
     if by_systemd(instance) and UNIT.exists():
         runner.run(
-            ("systemctl", "disable", "--now", "paas"), check=False, timeout_s=STOP_TIMEOUT_S * 2
+            ("systemctl", "disable", "--now", "paas"), check=False, timeout_s=90
         )
     ended = end_process(respawner_pid(instance))
     return end_process(daemon_pid(instance.settings)) or ended
@@ -128,14 +129,14 @@ def respawner_pid(instance: Instance) -> int | None:
 
 
 def end_process(pid: int | None) -> bool:
-    """SIGTERM, then SIGKILL if it takes too long; returns whether there was such a process."""
+    """STOP_SIGNALS until it ends; returns whether there was such a process."""
     if pid is None:
         return False
     try:
         watched = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
-    for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, 5.0)):
+    for number, patience_s in STOP_SIGNALS:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(watched, number)
         if select.select([watched], [], [], patience_s)[0]:

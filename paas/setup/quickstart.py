@@ -4,8 +4,7 @@ Touches: nothing itself; every chapter is a room of setup. Standard library only
 """
 
 import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from paas.command import Runner
 from paas.console import Console
@@ -13,12 +12,12 @@ from paas.doctor import examination, programs
 from paas.doctor.finding import Status, as_json, as_lines, failures, summary
 from paas.errors import PaasError
 from paas.settings import Settings
-from paas.setup import background, environment, keys, links, packages, removal, sample
-from paas.setup.children import follow, network_environment
+from paas.setup import background, environment, keys, links, packages, removal, sample, stack
 from paas.setup.client import Client
 from paas.setup.instance import Instance, Record
 from paas.setup.options import Errand, Options
 from paas.setup.phases import Phases
+from paas.setup.together import together
 
 
 def carry_out(options: Options, settings: Settings, console: Console) -> int:
@@ -106,34 +105,8 @@ def prepare(instance: Instance, runner: Runner, console: Console) -> None:
         console.detail(f"settings written to {instance.settings_file}")
     together(
         lambda: environment.ensure(runner, environment.LOCK, console.detail),
-        lambda: make_stack(instance, runner, console),
+        lambda: stack.ensure(runner, instance.variables, console.detail),
     )
-
-
-def make_stack(instance: Instance, runner: Runner, console: Console) -> None:
-    """The images every app stands on; the room that makes them needs no installed package."""
-    argv = (environment.SYSTEM_PYTHON, "-m", "paas.image", "ensure-stack")
-    env = {**instance.variables, **network_environment()}
-    follow(runner, argv, console.detail, env=env, cwd=environment.CHECKOUT)
-
-
-def together(*errands: Callable[[], None]) -> None:
-    """Run them at the same time; the first failure is raised once all have ended."""
-    failed: list[Exception] = []
-
-    def run(errand: Callable[[], None]) -> None:
-        try:
-            errand()
-        except Exception as error:  # noqa: BLE001 - raised below, in the caller's thread
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(errand,)) for errand in errands]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
 
 
 def start_daemon(instance: Instance, runner: Runner, console: Console) -> None:
