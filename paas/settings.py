@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -208,3 +208,12 @@ def hostname() -> str:
 def environment(key: str, default: str = "") -> str:
     """One variable of the daemon's own environment, for the few that are not settings."""
     return os.environ.get(key, default)
+
+
+def environment_of(names: Collection[str], prefixes: tuple[str, ...] = ()) -> dict[str, str]:
+    """The daemon's own variables that a child may see: those named, and those so prefixed."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key in names or (prefixes and key.startswith(prefixes))
+    }

@@ -1,0 +1,237 @@
+"""Debian installed into a layer: mmdebstrap for the run layer, apt on top for the build layer.
+
+Touches: mounts under the layer being made, removed at the end, and children in mount
+and pid namespaces of their own. dpkg syncs after every file; an overlay mounted
+`volatile` makes that free, and the layer is synced once when it is adopted.
+"""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from paas import settings
+from paas.command import Runner
+from paas.errors import CommandFailed, PaasError
+from paas.image import mirrors, mounts
+from paas.model.container import APP_UID
+
+# fmt: off
+RUN = (
+    "bash", "ca-certificates", "curl", "libffi8", "libgomp1", "libjpeg62-turbo", "libpq5",
+    "libxml2", "libxslt1.1", "libyaml-0-2", "media-types", "netbase", "nginx", "openssl", "procps",
+    "python3", "tzdata",
+)
+BUILD = (
+    "build-essential", "bzip2", "file", "git", "jq", "libbz2-dev", "libffi-dev", "libjpeg-dev",
+    "liblzma-dev", "libpq-dev", "libreadline-dev", "libsqlite3-dev", "libssl-dev", "libxml2-dev",
+    "libxslt1-dev", "libyaml-dev", "patch", "pkg-config", "python3-dev", "python3-yaml", "rsync",
+    "unzip", "xz-utils", "zip", "zlib1g-dev",
+)
+# fmt: on
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+UNWANTED = ("doc", "info", "lintian", "locale", "man")  # of /usr/share
+MOUNT_POINTS = ("app", "cache", "buildpacks", "config", "result", ".paas")
+TARGET_FILES = (".paas/init", ".paas/launch", "etc/hosts", "etc/hostname", "etc/resolv.conf")
+LEFTOVERS = (
+    "tmp",
+    "run",
+    "dev",
+    "var/log",
+    "var/cache/apt",
+    "var/cache/debconf",
+    "var/lib/apt/lists",
+)
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+PROXY = re.compile(r'^(Acquire::https?::(?:[\w.-]+::)?(?:Proxy|CAInfo)) "(.+)";$', re.MULTILINE)
+QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
+
+Progress = Callable[[str], None]
+
+
+def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: Progress) -> None:
+    """Fill an upper with the run variant; apt's package lists are left in `lists`."""
+    if not KEYRING.exists():
+        raise PaasError(f"{KEYRING} is missing", "apt-get install debian-archive-keyring")
+    base = upper.parent / "nothing"
+    base.mkdir()
+    with volatile_overlay(base, upper) as root:
+        configuration = upper.parent / "slim"
+        configuration.write_text("".join(f"path-exclude=/usr/share/{d}/*\n" for d in UNWANTED))
+        sources = mirrors.of_host().sources(suite, KEYRING)
+        command = bootstrap(suite, root, sources, configuration, proxies(runner))
+        follow(runner, command, lambda line: stage(line, progress))
+    shutil.rmtree(lists, ignore_errors=True)
+    (upper / "var/lib/apt/lists").rename(lists)
+    finish(upper)
+    furnish(upper)
+
+
+def install_build(run: Path, upper: Path, lists: Path, runner: Runner, progress: Progress) -> None:
+    """Add the build variant's packages to an upper over the run layer."""
+    with volatile_overlay(run, upper) as root, inhabited(root):
+        apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
+        if lists.is_dir():
+            shutil.copytree(lists, root / "var/lib/apt/lists", dirs_exist_ok=True)
+        else:
+            follow(runner, (*APART, f"--root={root}", "--mount-proc", *apt, "update"), ignored)
+        progress(f"Installing {len(BUILD)} packages that builds need")
+        command = (*APART, f"--root={root}", "--mount-proc", *apt, "install", *BUILD)
+        follow(runner, command, lambda line: stage(line, progress))
+    finish(upper)
+
+
+def bootstrap(
+    suite: str,
+    root: Path,
+    sources: Sequence[str],
+    configuration: Path,
+    proxy: dict[str, str],
+) -> tuple[str, ...]:
+    """The mmdebstrap command. Its own filter of paths is slow, so dpkg's is set afterwards."""
+    options = {"APT::Install-Recommends": "false", "Acquire::Languages": "none", **proxy}
+    return (
+        *(*APART, "--mount-proc", "mmdebstrap", "--mode=root", "--format=directory"),
+        *("--variant=apt", f"--keyring={KEYRING}", "--skip=cleanup/apt/lists"),
+        *(f'--aptopt={name} "{value}"' for name, value in options.items()),
+        "--dpkgopt=force-unsafe-io",
+        f"--extract-hook=upload {configuration} /etc/dpkg/dpkg.cfg.d/slim",
+        f"--include={','.join(RUN)}",
+        *(suite, str(root), *sources),
+    )
+
+
+def apt_options(proxy: dict[str, str]) -> tuple[str, ...]:
+    """Options for apt inside: nothing recommended, no caches, the host's way out."""
+    options = {
+        "APT::Install-Recommends": "false",
+        "APT::Keep-Downloaded-Packages": "false",
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+        "Acquire::https::CAInfo": f"/run/{CERTIFICATES.name}",
+        **{name: value for name, value in proxy.items() if not name.endswith("CAInfo")},
+    }
+    return tuple(f"-o{name}={value}" for name, value in options.items())
+
+
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def proxies(runner: Runner) -> dict[str, str]:
+    """How the host's apt reaches the world: its proxies and their certificates."""
+    dump = runner.run(("apt-config", "dump"), check=False).text
+    return dict(PROXY.findall(dump))
+
+
+@contextmanager
+def volatile_overlay(base: Path, upper: Path) -> Iterator[Path]:
+    """A writable view of base that never waits for the disk; changes land in upper."""
+    root, work = upper.parent / "root", upper.parent / "work"
+    root.mkdir()
+    options = [("lowerdir", base), ("upperdir", upper), ("workdir", work)]
+    data = ",".join(f"{name}={path}" for name, path in options)
+    mounts.mount_classic("overlay", root, 0, f"{data},volatile,redirect_dir=off,metacopy=off")
+    try:
+        yield root
+    finally:
+        mounts.unmount(root)
+        root.rmdir()
+
+
+@contextmanager
+def inhabited(root: Path) -> Iterator[None]:
+    """A root with devices, a resolver and certificates, all gone afterwards."""
+    with ExitStack() as stack:
+        for name in ("dev", "run", "tmp"):
+            mounts.mount_filesystem("tmpfs", root / name, [("source", "tmpfs"), ("mode", "1777")])
+            stack.callback(mounts.unmount, root / name)
+        for name, (major, minor) in DEVICES.items():
+            os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+            (root / "dev" / name).chmod(0o666)
+        if CERTIFICATES.exists():
+            shutil.copyfile(CERTIFICATES, root / "run" / CERTIFICATES.name)
+        mounts.bind(Path("/etc/resolv.conf").resolve(), root / "etc/resolv.conf", read_only=True)
+        stack.callback(mounts.unmount, root / "etc/resolv.conf")
+        policy = root / "usr/sbin/policy-rc.d"  # installing a package shall not start it
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+        stack.callback(policy.unlink)
+        yield
+
+
+def follow(runner: Runner, command: tuple[str, ...], each_line: Callable[[str], None]) -> None:
+    """Run a long command, handing on each line; CommandFailed with its last lines."""
+    env = settings.environment_of(("http_proxy", "https_proxy", "no_proxy"))
+    process = runner.spawn(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**QUIET, **env}
+    )
+    tail: deque[str] = deque(maxlen=20)
+    try:
+        for raw in process.stdout or ():
+            line = raw.decode(errors="replace").rstrip()
+            tail.append(line)
+            each_line(line)
+        if process.wait() != 0:
+            raise CommandFailed(command, process.returncode, "\n".join(tail))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stage(line: str, progress: Progress) -> None:
+    """Pass on the lines that mark a stage."""
+    if line.startswith("I: ") and line.endswith("..."):
+        progress(line.removeprefix("I: ").removesuffix("...").capitalize())
+    elif line.startswith("Fetched "):
+        progress(line)
+
+
+def ignored(line: str) -> None:
+    """Output that nobody needs."""
+
+
+def finish(upper: Path) -> None:
+    """Drop caches, logs and documentation: what installing left and running never reads."""
+    for name in LEFTOVERS:
+        if (upper / name).is_dir() and not (upper / name).is_symlink():
+            empty(upper / name)
+    for name in UNWANTED:
+        if (upper / "usr/share" / name).is_dir():
+            empty(upper / "usr/share" / name)
+    for path in (upper / "var/lib/dpkg").glob("*-old"):
+        path.unlink()
+
+
+def empty(directory: Path) -> None:
+    """Delete what is in a directory, not the directory."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def furnish(root: Path) -> None:
+    """The user `app`, its home, and the places where the engine mounts things."""
+    append(root / "etc/passwd", f"app:x:{APP_UID}:{APP_UID}::/app:/bin/bash\n")
+    append(root / "etc/group", f"app:x:{APP_UID}:\n")
+    append(root / "etc/shadow", "app:!:19000::::::\n")
+    for name in MOUNT_POINTS:
+        (root / name).mkdir(mode=0o755)
+    os.chown(root / "app", APP_UID, APP_UID)
+    for name in TARGET_FILES:
+        (root / name).write_text("")
+    (root / "tmp").chmod(0o1777)
+
+
+def append(path: Path, line: str) -> None:
+    """Add a line to a file."""
+    with path.open("a") as file:
+        file.write(line)
