@@ -101,7 +101,8 @@ class Platform:
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":
         """Wire the rooms; nothing is started yet."""
-        layers = Layers(settings.state_dir / "layers")
+        stack = Stack(settings, runner)
+        layers = Layers(settings.state_dir / "layers", shared=(stack.root,))
         networks = Networks(settings, runner)
         return cls(
             settings=settings,
@@ -109,7 +110,7 @@ class Platform:
             store=Store(settings),
             engine=EmbeddedEngine(settings, runner, layers, networks),
             layers=layers,
-            stack=Stack(settings, runner),
+            stack=stack,
             networks=networks,
             proxy=Proxy(settings, runner),
             repositories=Repositories(settings, runner),
@@ -121,6 +122,7 @@ class Platform:
         """Bring up what containers and requests need: network, name service, proxy."""
         self.networks.ensure()
         self.proxy.start()
+        self.logs.start()
 
     def health(self, app: str, process: str, index: int) -> SlotHealth:
         """What is remembered of one slot; empty at first."""
