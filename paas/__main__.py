@@ -1,8 +1,8 @@
-"""paasd: `python -m paas`."""
+"""`python -m paas` is the daemon; `python -m paas halt` ends all that a dead one left running."""
 
 import sys
 
-from paas.doors.daemon import main
+from paas.doors.daemon import halt, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(halt() if sys.argv[1:] == ["halt"] else main())

@@ -87,9 +87,7 @@ def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     return [(plan, layer) for plan, layer in found if layer is not None]
 
 
-def attempt(
-    shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool = False
-) -> Attempt:
+def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool = False) -> Attempt:
     """One run of the lifecycle over the layers at hand; PaasError when the build failed.
 
     again: the same push a second time, so that what has been said is not said twice.

@@ -191,4 +191,5 @@ def remember(platform: Platform, container: Container) -> SlotHealth:
 
 def backoff(state: SlotHealth) -> float:
     """Seconds before the next start: doubling from 0.2 to 60."""
-    return float(min(FIRST_BACKOFF_S * 2 ** max(0, state.failures_in_a_row - 1), LAST_BACKOFF_S))
+    doublings = min(max(0, state.failures_in_a_row - 1), 16)
+    return float(min(FIRST_BACKOFF_S * 2**doublings, LAST_BACKOFF_S))

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from paas import settings as settings_module
 from paas.command import Runner
 from paas.console import Console
+from paas.deploy.supervise import Supervisor
 from paas.doors import journal
-from paas.doors.dispatch import Dispatch, Sessions
+from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.local import LocalDoor
 from paas.errors import PaasError
 from paas.git import hooks
@@ -49,6 +50,23 @@ def main() -> int:
     return 0
 
 
+def halt() -> int:
+    """End the instance's containers, proxy and network, its daemon being stopped; exit code.
+
+    State stays: the next start brings every app back.
+    """
+    from paas.deploy.halt import halt as halt_platform  # noqa: PLC0415 - not in a daemon's start
+
+    console = Console(0, 1, 2)
+    try:
+        with instance(settings_module.load()) as (platform, _):
+            for words in halt_platform(platform):
+                console.line(f"ended {words}")
+    except PaasError as error:
+        return say(console, error)
+    return 0
+
+
 @contextmanager
 def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
     """The platform of the only daemon of this instance, with its directories in place."""
@@ -65,6 +83,9 @@ def serve(platform: Platform, settings: Settings) -> None:
     with stop.listening(), ExitStack() as open_doors:
         hooks.install(settings)
         platform.start()
+        supervisor = Supervisor(platform)
+        open_doors.callback(supervisor.stop)
+        supervisor.start()
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)

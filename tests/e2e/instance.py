@@ -79,7 +79,7 @@ class Instance:
         if self.process is not None and self.process.poll() is None:
             self.stop()
         subprocess.run(
-            [sys.executable, "-m", "paas", "remove"],
+            [sys.executable, "-m", "paas", "halt"],
             cwd=REPOSITORY,
             env=self.environment,
             check=True,
