@@ -20,6 +20,7 @@ NODE_PROGRAMS = {
     "npx": "lib/node_modules/npm/bin/npx-cli.js",
     "corepack": "lib/node_modules/corepack/dist/corepack.js",
 }
+WHEELS = Path("/usr/share/python-wheels")
 NODE_HOME = "usr/local/lib/nodejs"
 # what of the daemon's environment says how to reach an index
 PASSED = ("http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -44,18 +45,24 @@ def fetch(upper: Path, runner: Runner, progress: Callable[[str], None]) -> None:
     shutil.rmtree(target)
 
 
+def pips() -> list[tuple[str, ...]]:
+    """Ways to run pip: as a module, or straight from the wheel of Debian's python3-pip-whl."""
+    pythons = [python for python in (sys.executable, "/usr/bin/python3") if Path(python).exists()]
+    modules = [(python, "-m", "pip") for python in pythons]
+    return modules + [("/usr/bin/python3", f"{wheel}/pip") for wheel in WHEELS.glob("pip-*.whl")]
+
+
 def installer(runner: Runner) -> tuple[str, ...]:
     """The install command of pip, or of uv where there is no pip, for hash-checked wheels."""
     checked = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
-    for python in (sys.executable, "/usr/bin/python3"):
-        pip = (python, "-m", "pip")
-        if Path(python).exists() and runner.run((*pip, "--version"), check=False).status == 0:
+    for pip in pips():
+        if runner.run((*pip, "--version"), check=False).status == 0:
             return (*pip, "install", "--no-compile", "--no-cache-dir", "--quiet", *checked)
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
         raise PaasError(
-            "neither pip nor uv is here to fetch the build tools", "install python3-pip"
+            "neither pip nor uv is here to fetch the build tools", "install python3-pip-whl"
         )
     return (uv, "pip", "install", "--quiet", "--python", sys.executable, *checked)
 

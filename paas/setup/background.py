@@ -104,9 +104,7 @@ def last_words(instance: Instance) -> str:
 def stop(instance: Instance, runner: Runner) -> bool:
     """End the daemon and its supervisor; containers are not its children and go on."""
     if by_systemd(instance) and UNIT.exists():
-        runner.run(
-            ("systemctl", "disable", "--now", "paas"), check=False, timeout_s=90
-        )
+        runner.run(("systemctl", "disable", "--now", "paas"), check=False, timeout_s=90)
     ended = end_process(respawner_pid(instance))
     return end_process(daemon_pid(instance.settings)) or ended
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def ensure(runner: Runner, lock: str, say: Callable[[str], None]) -> None:
 def make(runner: Runner, lock: str) -> None:
     """The environment itself, the packages in it, and the checkout on its path."""
     runner.run((SYSTEM_PYTHON, "-m", "venv", "--without-pip", str(VENV)))
-    env = {"HOME": "/root", "PYTHONPATH": str(pip_wheel()), **network_environment()}
+    env = {"HOME": "/root", **network_environment()}
     try:
         runner.run(install_argv(lock), env=env, timeout_s=600)
     except CommandFailed as error:
@@ -50,15 +51,26 @@ def make(runner: Runner, lock: str) -> None:
             f"the Python packages could not be installed: {error.stderr.strip()[-500:]}",
             "check that the Python package index can be reached, and run it again",
         ) from error
-    version = platform.python_version_tuple()
-    site = VENV / "lib" / f"python{version[0]}.{version[1]}" / "site-packages"
+    install_checkout()
+
+
+def install_checkout() -> None:
+    """Put the checkout on the environment's path, as an editable install would."""
+    major, minor, _ = platform.python_version_tuple()
+    site = VENV / "lib" / f"python{major}.{minor}" / "site-packages"
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    metadata = site / f"{project['name']}-{project['version']}.dist-info"
+    metadata.mkdir(exist_ok=True)
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
     (site / "paas.pth").write_text(f"{CHECKOUT}\n")
 
 
 def install_argv(lock: str) -> tuple[str, ...]:
     """Pip run from its wheel, for the environment's Python; wheels only, hashes required."""
     return (
-        SYSTEM_PYTHON, "-m", "pip", "--python", str(PYTHON), "install", "--quiet",
+        SYSTEM_PYTHON, f"{pip_wheel()}/pip", "--python", str(PYTHON), "install", "--quiet",
         "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes",
         "--requirement", str(CHECKOUT / lock),
     )  # fmt: skip
