@@ -23,6 +23,8 @@ CLEAN_ENVIRONMENT = {
 }
 
 Stream = int | IO[bytes] | None
+Child = subprocess.Popen[bytes]
+DEVNULL = subprocess.DEVNULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Runner:
         user: int | None = None,
         pass_fds: Sequence[int] = (),
         prepare: Callable[[], None] | None = None,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Child:
         """Start a child in its own session and return it; the caller waits for it.
 
         user, when given, is the uid and gid the child runs as, with no other groups.

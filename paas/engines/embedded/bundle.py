@@ -62,10 +62,9 @@ class Bundles:
 
     def prepare(self, spec: ContainerSpec) -> oci.Place:
         """Network, root filesystem and bundle of one container; undone when a step fails."""
-        home = self.directories.container(spec.id)
         with ExitStack() as undo:
             undo.callback(self.take_down, spec.id)
-            home.mkdir(mode=0o711)
+            self._make_home(spec)
             network = self._pool.submit(self.networks.attach, spec)
             try:
                 self._mount(spec)
@@ -108,6 +107,12 @@ class Bundles:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
+
+    def _make_home(self, spec: ContainerSpec) -> None:
+        """The container's directory; its root passes through, by its group, and nobody else."""
+        home = self.directories.container(spec.id)
+        home.mkdir(mode=0o710)
+        os.chown(home, 0, self.settings.uids(spec.slot))
 
     # -- root filesystem -------------------------------------------------------------
 

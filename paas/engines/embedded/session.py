@@ -10,7 +10,6 @@ import pty
 import select
 import signal
 import struct
-import subprocess
 import termios
 import threading
 import time
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paas import inotify
-from paas.command import Runner
+from paas.command import DEVNULL, Child, Runner
 from paas.engines.base import Streams
 from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.runtime import logged_reason
@@ -44,9 +43,7 @@ class Ways:
 class Foreground:
     """Satisfies engines.base.Session. Safe to use from several threads."""
 
-    def __init__(
-        self, child: subprocess.Popen[bytes], pid: int, terminal: int | None, ways: Ways
-    ) -> None:
+    def __init__(self, child: Child, pid: int, terminal: int | None, ways: Ways) -> None:
         self.terminal = terminal
         self.pid = pid
         self._child = child
@@ -144,7 +141,7 @@ def terminal_or_streams(streams: Streams) -> tuple[int | None, tuple[int, int, i
     """
     if streams.terminal is None:
         every = (streams.stdin, streams.stdout, streams.stderr)
-        first, second, third = (subprocess.DEVNULL if one is None else one for one in every)
+        first, second, third = (DEVNULL if one is None else one for one in every)
         return None, (first, second, third)
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -158,9 +155,7 @@ def set_size(terminal: int, rows: int, columns: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
 
 
-def first_pid(
-    child: subprocess.Popen[bytes], events: inotify.Inotify, pid_file: Path, log: Path
-) -> int:
+def first_pid(child: Child, events: inotify.Inotify, pid_file: Path, log: Path) -> int:
     """The pid runc writes when the process runs, or PaasError with runc's reason."""
     deadline = time.monotonic() + BEGIN_TIMEOUT_S
     poller = select.poll()
@@ -179,7 +174,7 @@ def first_pid(
     return int(pid_file.read_text())
 
 
-def gone(child: subprocess.Popen[bytes], timeout_s: float | None) -> bool:
+def gone(child: Child, timeout_s: float | None) -> bool:
     """Whether a child ends within timeout_s (None: wait for it)."""
     if child.poll() is not None:
         return True
