@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from paas import settings
 from paas.command import Runner
@@ -49,6 +50,8 @@ LEFTOVERS = (
     "var/lib/apt/lists",
 )
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
+PRIVILEGED = stat.S_ISUID | stat.S_ISGID
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 PROXY = re.compile(r'^(Acquire::https?::(?:[\w.-]+::)?(?:Proxy|CAInfo)) "(.+)";$', re.MULTILINE)
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
@@ -60,23 +63,25 @@ def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: 
     """Fill an upper with the run variant; apt's package lists are left in `lists`."""
     if not KEYRING.exists():
         raise PaasError(f"{KEYRING} is missing", "apt-get install debian-archive-keyring")
-    base = upper.parent / "nothing"
-    base.mkdir()
-    with volatile_overlay(base, upper) as root:
-        configuration = upper.parent / "slim"
+    aside = TemporaryDirectory(dir=upper.parent.parent)
+    with aside as base, volatile_overlay(Path(base), upper) as root:
+        configuration = lists.with_name("slim")
         configuration.write_text("".join(f"path-exclude=/usr/share/{d}/*\n" for d in UNWANTED))
         sources = mirrors.of_host().sources(suite, KEYRING)
         command = bootstrap(suite, root, sources, configuration, proxies(runner))
         follow(runner, command, lambda line: stage(line, progress))
     shutil.rmtree(lists, ignore_errors=True)
     (upper / "var/lib/apt/lists").rename(lists)
+    furnish(upper, sources)
     finish(upper)
-    furnish(upper)
 
 
-def install_build(run: Path, upper: Path, lists: Path, runner: Runner, progress: Progress) -> None:
+def install_build(
+    suite: str, run: Path, upper: Path, lists: Path, runner: Runner, progress: Progress
+) -> None:
     """Add the build variant's packages to an upper over the run layer."""
     with volatile_overlay(run, upper) as root, inhabited(root):
+        (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
         apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
         if lists.is_dir():
             shutil.copytree(lists, root / "var/lib/apt/lists", dirs_exist_ok=True)
@@ -116,6 +121,7 @@ def apt_options(proxy: dict[str, str]) -> tuple[str, ...]:
         "Dir::Cache::pkgcache": "",
         "Dir::Cache::srcpkgcache": "",
         "Acquire::https::CAInfo": f"/run/{CERTIFICATES.name}",
+        "Dir::Etc::sourcelist": "/run/sources.list",
         **{name: value for name, value in proxy.items() if not name.endswith("CAInfo")},
     }
     return tuple(f"-o{name}={value}" for name, value in options.items())
@@ -207,6 +213,16 @@ def finish(upper: Path) -> None:
             empty(upper / "usr/share" / name)
     for path in (upper / "var/lib/dpkg").glob("*-old"):
         path.unlink()
+    for directory, _, names in os.walk(upper / "usr"):
+        drop_privileges(Path(directory), names)
+
+
+def drop_privileges(directory: Path, names: Sequence[str]) -> None:
+    """Take the setuid and setgid bits off files; nothing inside may use them anyway."""
+    for name in names:
+        mode = (directory / name).lstat().st_mode
+        if stat.S_ISREG(mode) and mode & PRIVILEGED:
+            (directory / name).chmod(stat.S_IMODE(mode) & ~PRIVILEGED)
 
 
 def empty(directory: Path) -> None:
@@ -218,8 +234,14 @@ def empty(directory: Path) -> None:
             path.unlink()
 
 
-def furnish(root: Path) -> None:
-    """The user `app`, its home, and the places where the engine mounts things."""
+def furnish(root: Path, sources: Sequence[str]) -> None:
+    """The user `app`, its home, and the places where the engine mounts things.
+
+    What apt was told about this host's way to the mirror (proxies, passwords) is dropped.
+    """
+    (root / "etc/apt/apt.conf.d/99mmdebstrap").write_text('APT::Install-Recommends "false";\n')
+    public = CREDENTIALS.sub("", "\n".join(sources))
+    (root / "etc/apt/sources.list").write_text(public + "\n")
     append(root / "etc/passwd", f"app:x:{APP_UID}:{APP_UID}::/app:/bin/bash\n")
     append(root / "etc/group", f"app:x:{APP_UID}:\n")
     append(root / "etc/shadow", "app:!:19000::::::\n")
@@ -228,6 +250,7 @@ def furnish(root: Path) -> None:
     os.chown(root / "app", APP_UID, APP_UID)
     for name in TARGET_FILES:
         (root / name).write_text("")
+        (root / name).chmod(0o644)
     (root / "tmp").chmod(0o1777)
 
 

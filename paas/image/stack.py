@@ -18,7 +18,7 @@ from paas.image.layers import Layers
 from paas.model.release import Layer
 from paas.settings import Settings
 
-REVISION = 1  # raise it when the way a stack is made changes what is in it
+REVISION = 2  # raise it when the way a stack is made changes what is in it
 
 Progress = Callable[[str], None]
 
@@ -75,7 +75,9 @@ class Stack:
             fetched = beside.submit(tools.fetch, upper, self.runner, progress)
             run = self.layers.find(self._id("run")) or self._make_run(progress)
             fetched.result()
-            debian.install_build(self.layers.path(run), upper, self._lists, self.runner, progress)
+            debian.install_build(
+                self.suite, self.layers.path(run), upper, self._lists, self.runner, progress
+            )
             progress("Storing the build layer")
             self.layers.adopt(upper, self._id("build"), 0)
         self.layers.sweep()

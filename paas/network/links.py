@@ -68,7 +68,9 @@ def make_bridge(name: str, gateway: IPv4Interface, mtu: int) -> None:
         no_ipv6(name)
         index = route.link_lookup(ifname=name)[0]
         with ignoring(EXISTS):
-            route.addr("add", index=index, address=str(gateway.ip), mask=gateway.network.prefixlen)
+            route.addr(
+                "add", index=index, address=str(gateway.ip), prefixlen=gateway.network.prefixlen
+            )
         route.link("set", index=index, state="up")
 
 
@@ -100,7 +102,9 @@ def configure_inside(
         with IPRoute() as route:
             index = route.link_lookup(ifname=INSIDE)[0]
             route.link("set", index=1, state="up")
-            route.addr("add", index=index, address=str(address.ip), mask=address.network.prefixlen)
+            route.addr(
+                "add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen
+            )
             route.link("set", index=index, state="up")
             route.route("add", dst="default", gateway=str(gateway))
             if egress_bps:

@@ -1,0 +1,62 @@
+"""The name service: one process of ours, adopted, revived, gone when told."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from paas.command import Runner
+from paas.errors import PaasError
+from paas.network import dns
+from paas.network.dns import Forwarder
+from paas.network.networks import Networks
+from paas.settings import Settings
+
+
+def test_a_restarted_daemon_adopts_the_running_one(networks: Networks, settings: Settings) -> None:
+    before = networks.forwarder.pid()
+    again = Forwarder(settings, Runner())
+    again.ensure()
+    assert again.pid() == before
+    again._stopping.set()
+
+
+def test_one_that_was_killed_comes_back(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = networks.forwarder.pid()
+    assert before
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while networks.forwarder.pid() in (None, before):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_pid_file_of_another_process_is_not_believed(settings: Settings) -> None:
+    forwarder = Forwarder(settings, Runner())
+    forwarder.pid_file.write_text(str(os.getpid()))
+    assert forwarder.pid() is None
+
+
+def test_it_is_not_root(networks: Networks) -> None:
+    status = Path(f"/proc/{networks.forwarder.pid()}/status").read_text()
+    uids = next(line for line in status.splitlines() if line.startswith("Uid:"))
+    assert "0" not in uids.split()[1:]
+
+
+def test_it_listens_on_one_address_only(networks: Networks) -> None:
+    listed = Runner().run(("ss", "-Hlnup")).text
+    ours = [line for line in listed.splitlines() if f"pid={networks.forwarder.pid()}," in line]
+    assert {line.split()[3] for line in ours} == {f"{networks.settings.dns_address}:53"}
+
+
+def test_a_port_in_use_says_what_to_look_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dns, "command", lambda *_: ("sh", "-c", "echo in use >&2; exit 2"))
+    with pytest.raises(PaasError, match="in use") as error:
+        Forwarder(settings, Runner()).ensure()
+    assert "port 53" in error.value.hint
