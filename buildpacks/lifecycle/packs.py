@@ -179,7 +179,7 @@ def chosen(place: Place, named: list[str]) -> tuple[list[Pack], list[tuple[str, 
 
 
 def detected(place: Place) -> tuple[list[Pack], list[tuple[str, list[str]]]]:
-    """The first pack that fits; a static.json beside it adds the static pack, to serve the result."""
+    """The first pack that fits; with a static.json also the static pack, to serve the result."""
     packs = [load(name) for name in ORDER]
     matches = [(pack, result) for pack in packs if (result := pack.detect(place)) is not None]
     if not matches:

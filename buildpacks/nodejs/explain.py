@@ -11,7 +11,10 @@ LOCK = "run {installer} install, and commit the lock file"
 # pattern, cause, remedy; {0} is the pattern's first group
 REASONS: tuple[tuple[str, str, str], ...] = (
     (
-        r"E404[\s\S]*?404\s+(?:The requested resource )?'?(@?[^\s'@]+)@[^']*'?[\s\S]*?(?:could not be found|is not in this registry)",
+        (
+            r"E404[\s\S]*?404\s+(?:The requested resource )?'?(@?[^\s'@]+)@[^']*'?[\s\S]*?"
+            r"(?:could not be found|is not in this registry)"
+        ),
         "the package {0} does not exist in the registry",
         NAME,
     ),

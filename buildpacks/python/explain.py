@@ -23,12 +23,18 @@ UV: tuple[tuple[str, str, str], ...] = (
         "choose a fitting version in .python-version, or change requires-python",
     ),
     (
-        r"The requested interpreter resolved to Python (\S+), which is incompatible with the project's Python requirement: `([^`]+)`",
+        (
+            r"The requested interpreter resolved to Python (\S+), which is incompatible with "
+            r"the project's Python requirement: `([^`]+)`"
+        ),
         "the project wants Python {1}, but Python {0} is in use",
         "choose a fitting version in .python-version, or change requires-python",
     ),
     (
-        r"Because (?:only )?(\S+) has no wheels with a matching Python (?:ABI|implementation|version) tag",
+        (
+            r"Because (?:only )?(\S+) has no wheels with a matching Python "
+            r"(?:ABI|implementation|version) tag"
+        ),
         "{0} has no build for this version of Python",
         "ask for a newer version of it, or another Python in .python-version",
     ),
@@ -38,7 +44,10 @@ UV: tuple[tuple[str, str, str], ...] = (
         "correct the line shown above",
     ),
     (
-        r"(?:Error parsing|error: Unsupported|Unexpected '.+', expected).*?`?((?:\S+/)?requirements\S*?\.txt)`?",
+        (
+            r"(?:Error parsing|error: Unsupported|Unexpected '.+', expected).*?"
+            r"`?((?:\S+/)?requirements\S*?\.txt)`?"
+        ),
         "{0} has a line that is not a requirement",
         "correct the line shown above",
     ),

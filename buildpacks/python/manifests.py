@@ -101,7 +101,7 @@ def with_includes(root: str, first: str) -> list[str]:
 def included(root: str, by: str, target: str) -> str:
     """The path of an included file, relative to the root."""
     path = os.path.normpath(os.path.join(os.path.dirname(by), target))
-    if path.startswith("../") or path.startswith("/") or not exists(root, path):
+    if path.startswith(("../", "/")) or not exists(root, path):
         raise Failure(f"{by} includes {target}, which is not in the repository", "commit that file")
     return path
 

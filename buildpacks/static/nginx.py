@@ -132,7 +132,8 @@ def general(site: Site, clean: str) -> list[str]:
     if site.single_page:
         return [
             f"    location / {{ try_files $uri $uri/index.html{clean} @page; }}\n",
-            '    location @page {\n      if ($uri ~ "\\.[0-9A-Za-z]{1,8}$") { return 404; }\n'
+            "    location @page {\n",
+            '      if ($uri ~ "\\.[0-9A-Za-z]{1,8}$") { return 404; }\n',
             "      rewrite ^ /index.html break;\n    }\n",
         ]
     fallback = site.routes.get("/**")

@@ -1,0 +1,28 @@
+"""The build stack for these tests: a directory by PAAS_TEST_BUILD_ROOT, else the real one."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.buildpacks.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def build_root(request) -> list[Path]:
+    """Directories of the build stack, top first."""
+    given = os.environ.get("PAAS_TEST_BUILD_ROOT")
+    if given:
+        return [Path(path) for path in given.split(":")]
+    stack = request.getfixturevalue("stack")
+    return [stack.layers.path(layer) for layer in reversed(stack.build_layers)]
+
+
+@pytest.fixture(scope="session")
+def sandbox(build_root):
+    root = Path(tempfile.mkdtemp(prefix="paas-buildpacks-", dir="/var/tmp"))
+    root.chmod(0o755)
+    yield Sandbox(root, build_root)
+    shutil.rmtree(root, ignore_errors=True)
