@@ -68,7 +68,7 @@ class ContainerSpec:
     index: int
     layers: tuple[Layer, ...]
     argv: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)  # secrets
     release: int = 0
     uid: int = APP_UID
     cwd: str = "/app"

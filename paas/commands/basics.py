@@ -1,0 +1,116 @@
+"""help and version: what exists, and which paas this is."""
+
+from importlib import metadata
+from itertools import groupby
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import TEXT, format_option
+from paas.commands.permissions import Permission
+from paas.commands.registry import Command, command, registry
+from paas.errors import PaasError
+
+NAMESPACES = {
+    "apps": "Create, list, rename, lock and destroy apps",
+    "buildpacks": "Choose what builds an app",
+    "checks": "How a new version is judged healthy",
+    "config": "Environment variables of apps and of the instance",
+    "domains": "Names that lead to apps",
+    "enter": "Go into a running container",
+    "git": "What a push does",
+    "help": "Show what exists",
+    "logs": "What apps say",
+    "ps": "Scale, start, stop and look at processes",
+    "releases": "Versions of an app, and going back to one",
+    "resource": "Limits of memory, processors, processes and bandwidth",
+    "run": "One-off commands in an app's image",
+    "ssh-keys": "Who may come in",
+    "version": "Show the version",
+}
+
+
+@command("help", Permission.PUBLIC)
+@click.option("--all", "every", is_flag=True, help="Every command with its arguments.")
+@click.argument("name", type=TEXT, required=False)
+def show_help(context: Context, every: bool, name: str | None) -> None:
+    """Show the namespaces, every command with --all, or the help of one command."""
+    if name in registry and name and not registry[name].hidden:
+        context.console.line(registry[name].help_text())
+    elif name:
+        context.console.line(namespace_help(name.removesuffix(":help")))
+    else:
+        context.console.line(all_help() if every else overview())
+
+
+@command("version", Permission.PUBLIC)
+@format_option
+def version(context: Context, format_: str) -> None:
+    """Show the version of paas."""
+    if format_ == "json":
+        context.console.json({"version": installed_version()})
+    else:
+        context.console.line(f"paas version {installed_version()}")
+
+
+def installed_version() -> str:
+    """The version of the installed package; 0.0.0 in a tree that was not installed."""
+    try:
+        return metadata.version("paas")
+    except metadata.PackageNotFoundError:
+        return "0.0.0"
+
+
+def listed() -> list[Command]:
+    return sorted((one for one in registry.values() if not one.hidden), key=lambda one: one.name)
+
+
+def overview() -> str:
+    """The namespaces, a line each."""
+    rows = [
+        (namespace, NAMESPACES.get(namespace, ""))
+        for namespace, _ in groupby(listed(), key=lambda one: one.namespace)
+    ]
+    return "\n".join(
+        [
+            "Usage: paas [--quiet] [--trace] [--force] [--app NAME] COMMAND [ARGUMENTS]",
+            "",
+            *columns(rows),
+            "",
+            "paas NAMESPACE:help lists its commands, paas help --all every one,",
+            "and --help after a command explains it.",
+        ]
+    )
+
+
+def all_help() -> str:
+    """Every command with its arguments and what it does."""
+    return "\n".join(
+        columns([(one.usage().removeprefix("paas "), one.summary) for one in listed()])
+    )
+
+
+def namespace_help(namespace: str, wanted: str = "") -> str:
+    """The commands of a namespace, or the help of one of them."""
+    exact = registry.get(f"{namespace}:{wanted}") if wanted else None
+    if exact is not None and not exact.hidden:
+        return exact.help_text()
+    found = [one for one in listed() if one.namespace == namespace]
+    if not found:
+        raise PaasError(f"there is no command or namespace {namespace[:80]}", "see paas help")
+    if len(found) == 1 and found[0].name == namespace:
+        return found[0].help_text()
+    rows = [(one.usage().removeprefix("paas "), one.summary) for one in found]
+    return "\n".join([NAMESPACES.get(namespace, namespace), "", *columns(rows)])
+
+
+def columns(rows: list[tuple[str, str]]) -> list[str]:
+    """Two columns; a first cell that is too long stands on a line of its own."""
+    width = min(48, max(len(first) for first, _ in rows))
+    lines = []
+    for first, second in rows:
+        if len(first) > width:
+            lines += [f"    {first}", f"    {' ' * width}  {second}"]
+        else:
+            lines.append(f"    {first.ljust(width)}  {second}")
+    return lines

@@ -1,0 +1,213 @@
+"""config: environment variables. Values are shown only by the commands that are asked for them."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+
+import click
+
+from paas.commands.config_formats import FORMATS
+from paas.commands.context import Context
+from paas.commands.parameters import (
+    ASSIGNMENT,
+    ENV_KEY,
+    app_argument,
+    app_or_global_argument,
+    format_option,
+    no_restart_option,
+)
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.deploy import pipeline
+from paas.errors import PaasError, UsageError
+from paas.model.app import App
+
+# Linux refuses a longer string in a process's environment (MAX_ARG_STRLEN, execve(2))
+VALUE_BYTES = 128 * 1024 - 1
+TOTAL_BYTES = 1 << 20
+
+merged_option = click.option(
+    "--merged", is_flag=True, help="With the instance's variables under the app's."
+)
+
+
+@command("config:show", Permission.SECRETS)
+@app_or_global_argument
+@merged_option
+@format_option
+def show(context: Context, app: App | None, merged: bool, format_: str) -> None:
+    """Show every variable with its value."""
+    values = values_of(context, app, merged=merged)
+    if format_ == "json":
+        context.console.json(values)
+        return
+    context.console.heading(f"{app.name if app else 'global'} env vars")
+    if values:
+        context.console.line(FORMATS["pretty"](values))
+
+
+@command("config:get", Permission.SECRETS)
+@app_or_global_argument
+@click.argument("key", type=ENV_KEY)
+@click.option("--quoted", is_flag=True, help="In quotes, for a shell.")
+def get(context: Context, app: App | None, key: str, quoted: bool) -> None:
+    """Print one variable's value; exit 1 when it is not set."""
+    value = context.platform.store.config.get(app).get(key)
+    if value is None:
+        raise PaasError(f"{key} is not set", "see which are: paas config:keys")
+    context.console.line(FORMATS["shell"]({key: value}).partition("=")[2] if quoted else value)
+
+
+@command("config:keys", Permission.READ)
+@app_or_global_argument
+@merged_option
+@format_option
+def keys(context: Context, app: App | None, merged: bool, format_: str) -> None:
+    """List the names of variables, without values."""
+    found = [*values_of(context, app, merged=merged)]
+    if format_ == "json":
+        context.console.json(found)
+    elif found:
+        context.console.line("\n".join(found))
+
+
+@command("config:export", Permission.SECRETS)
+@app_or_global_argument
+@click.option("--format", "format_", type=click.Choice([*FORMATS]), default="exports",
+              help="The form to write them in.")  # fmt: skip
+@click.option("--envfile", is_flag=True, help="The same as --format envfile.")
+@merged_option
+def export(context: Context, app: App | None, format_: str, envfile: bool, merged: bool) -> None:
+    """Print every variable in a form that a shell or a program reads."""
+    text = FORMATS["envfile" if envfile else format_](values_of(context, app, merged=merged))
+    if text:
+        context.console.line(text)
+
+
+@command("config:set", Permission.SECRETS)
+@app_or_global_argument
+@click.argument("assignments", type=ASSIGNMENT, nargs=-1, required=True, metavar="KEY=VALUE...")
+@no_restart_option
+@click.option("--encoded", is_flag=True, help="The values are base64: for line ends and spaces.")
+def set_values(
+    context: Context,
+    app: App | None,
+    assignments: Sequence[tuple[str, str]],
+    no_restart: bool,
+    encoded: bool,
+) -> None:
+    """Set variables, all or none, and deploy the change unless --no-restart is given."""
+    values = {key: decoded(key, value) if encoded else value for key, value in assignments}
+    check_sizes(context, app, values)
+    context.platform.store.config.set(app, values)
+    context.console.step("Setting config vars")
+    context.console.detail("\n".join(values))
+    deploy(context, app, f"Set {', '.join(values)}", no_restart=no_restart)
+
+
+@command("config:unset", Permission.SECRETS)
+@app_or_global_argument
+@click.argument("keys", type=ENV_KEY, nargs=-1, required=True)
+@no_restart_option
+def unset(context: Context, app: App | None, keys: Sequence[str], no_restart: bool) -> None:
+    """Forget variables and deploy the change unless --no-restart is given."""
+    present = context.platform.store.config.get(app)
+    gone = [key for key in dict.fromkeys(keys) if key in present]
+    for key in keys:
+        if key not in present:
+            context.console.step(f"Skipping {key}, it is not set in the environment")
+    if gone:
+        context.platform.store.config.unset(app, gone)
+        context.console.step(f"Unsetting {' '.join(gone)}")
+        deploy(context, app, f"Unset {', '.join(gone)}", no_restart=no_restart)
+
+
+@command("config:clear", Permission.SECRETS)
+@app_or_global_argument
+@no_restart_option
+def clear(context: Context, app: App | None, no_restart: bool) -> None:
+    """Forget every variable and deploy the change unless --no-restart is given."""
+    if context.platform.store.config.get(app):
+        context.platform.store.config.replace(app, {})
+        context.console.step("Unsetting all config vars")
+        deploy(context, app, "Clear config", no_restart=no_restart)
+
+
+@command("config:import", Permission.SECRETS)
+@app_argument
+@click.option("--replace", is_flag=True, help="Forget every variable that is not in the input.")
+@no_restart_option
+def import_values(context: Context, app: App, replace: bool, no_restart: bool) -> None:
+    """Set variables from lines of KEY=value on standard input: nothing shows in a process list."""
+    text = context.console.read_all(TOTAL_BYTES + 1).decode(errors="strict")
+    pairs = (line_of(number, line) for number, line in enumerate(text.splitlines(), start=1))
+    values = dict(pair for pair in pairs if pair)
+    if not values:
+        raise UsageError("standard input has no variables", "give lines of KEY=value")
+    check_sizes(context, app, values)
+    store = context.platform.store.config
+    (store.replace if replace else store.set)(app, values)
+    context.console.step("Setting config vars")
+    context.console.detail("\n".join(values))
+    deploy(context, app, f"Import {len(values)} variables", no_restart=no_restart)
+
+
+def line_of(number: int, line: str) -> tuple[str, str] | None:
+    """Key and value of one line of an env file; None for an empty line or a comment."""
+    text = line.strip().removeprefix("export ")
+    if not text or text.startswith("#"):
+        return None
+    try:
+        key, value = ASSIGNMENT.rule(text)
+    except UsageError as error:
+        raise UsageError(f"line {number}: {error.message}", error.hint) from None
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        inner = value[1:-1]
+        return key, unescaped(inner) if value[0] == '"' else inner
+    return key, value
+
+
+def unescaped(text: str) -> str:
+    """A double-quoted value of an env file, its escapes undone."""
+    meant = {"n": "\n", "r": "\r", "t": "\t"}
+    parts = iter(text)
+    return "".join(
+        meant.get(mark := next(parts, ""), mark) if one == "\\" else one for one in parts
+    )
+
+
+def values_of(context: Context, app: App | None, *, merged: bool) -> dict[str, str]:
+    store = context.platform.store.config
+    return store.merged(app) if merged and app else store.get(app)
+
+
+def decoded(key: str, value: str) -> str:
+    """The text behind base64; UsageError when it is none."""
+    try:
+        text = base64.b64decode("".join(value.split()), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise UsageError(f"the value of {key} is not base64 of UTF-8 text") from None
+    if "\0" in text:
+        raise UsageError(f"the value of {key} has a NUL in it, which no environment can hold")
+    return text
+
+
+def check_sizes(context: Context, app: App | None, values: Mapping[str, str]) -> None:
+    """Refuse what the kernel would refuse when the process starts."""
+    for key, value in values.items():
+        if len(f"{key}={value}".encode()) > VALUE_BYTES:
+            raise UsageError(f"the value of {key} is longer than {VALUE_BYTES >> 10} KiB")
+    present = values_of(context, app, merged=True)
+    total = sum(len(f"{key}={value}".encode()) for key, value in {**present, **values}.items())
+    if total > TOTAL_BYTES:
+        raise UsageError(f"all variables together are longer than {TOTAL_BYTES >> 20} MiB")
+
+
+def deploy(context: Context, app: App | None, description: str, *, no_restart: bool) -> None:
+    """A new release with the changed config, where the app has one; global changes wait."""
+    if app is None:
+        context.console.detail("Apps take this with their next deploy")
+    elif not no_restart:
+        pipeline.redeploy(
+            context.platform, app.name, context.console, context.caller.name, description
+        )

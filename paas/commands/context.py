@@ -1,0 +1,40 @@
+"""What a command gets beside its arguments: the platform, who asks, and where to speak."""
+
+from dataclasses import dataclass
+
+from paas.console import Console
+from paas.errors import PaasError
+from paas.model.caller import Caller
+from paas.platform import Platform
+
+
+@dataclass(slots=True)
+class Context:
+    """One call of one command. force and trace are the global flags of that name."""
+
+    platform: Platform
+    caller: Caller
+    console: Console
+    force: bool = False
+    trace: bool = False
+
+    @property
+    def local(self) -> bool:
+        """Whether root asks on this very machine."""
+        return self.caller.door == "local"
+
+    def confirm(self, name: str, consequence: str) -> None:
+        """Return once the caller has typed the name, or at once with --force.
+
+        Raises PaasError, with nothing changed, when something else is typed.
+        """
+        if self.force:
+            return
+        self.console.warn("WARNING: Potentially Destructive Action")
+        self.console.warn(consequence)
+        self.console.warn(f'To proceed, type "{name}"')
+        if self.console.ask("> ") != name:
+            raise PaasError(
+                f"Confirmation did not match {name}; nothing was changed",
+                "type the name, or use --force",
+            )

@@ -1,0 +1,188 @@
+"""ps: how many of each process run, and starting, stopping and looking at them."""
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from paas.commands import process_report, report
+from paas.commands.context import Context
+from paas.commands.parameters import (
+    APP,
+    PROCESS_TYPE,
+    SCALING,
+    all_option,
+    app_argument,
+    format_option,
+)
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.deploy import pipeline, receive
+from paas.errors import PaasError, UsageError
+from paas.model.app import App
+from paas.model.push import Push
+
+parallel_option = click.option(
+    "--parallel", type=int, expose_value=False, help="Taken for dokku's sake; one at a time here."
+)
+optional_app = click.argument("app", type=APP, required=False)
+
+
+@command("ps:scale", Permission.WRITE)
+@app_argument
+@click.argument("counts", type=SCALING, nargs=-1, metavar="[TYPE=COUNT]...")
+@click.option("--skip-deploy", is_flag=True, help="Remember it; the next deploy takes it.")
+@format_option
+def scale(
+    context: Context,
+    app: App,
+    counts: Sequence[tuple[str, int]],
+    skip_deploy: bool,
+    format_: str,
+) -> None:
+    """Run this many of each process type, such as web=2 worker=1; without counts, show them."""
+    if not counts:
+        show_scale(context, app, format_)
+        return
+    wanted = dict(counts)
+    check_room(context, app, wanted)
+    if skip_deploy:
+        before = context.platform.store.formation.get(app).counts
+        context.platform.store.formation.set(app, {**before, **wanted})
+    else:
+        pipeline.scale(context.platform, app.name, wanted, context.console)
+    for kind, count in wanted.items():
+        context.console.step(f"Scaling {app.name} {kind} to {count}")
+
+
+def check_room(context: Context, app: App, wanted: dict[str, int]) -> None:
+    """Refuse more processes than an app's network has addresses for."""
+    room = 2 ** (32 - context.platform.settings.subnet_prefix) - 3
+    total = sum({**context.platform.store.formation.get(app).counts, **wanted}.values())
+    if total > room:
+        raise UsageError(f"{total} processes are more than an app's network has room for ({room})")
+
+
+def show_scale(context: Context, app: App, format_: str) -> None:
+    rows = process_report.scale_of(context.platform, app)
+    if format_ == "json":
+        context.console.json(
+            [{"process_type": kind, "quantity": count} for kind, count in rows.items()]
+        )
+        return
+    context.console.step(f"Scaling for {app.name}")
+    width = max((len(kind) for kind in rows), default=0) + 2
+    context.console.line(f"{'proctype:'.ljust(width)} qty")
+    context.console.line(f"{'--------:'.ljust(width)} ---")
+    for kind, count in rows.items():
+        context.console.line(f"{(kind + ':').ljust(width)} {count}")
+
+
+@command("ps:restart", Permission.WRITE)
+@optional_app
+@click.argument("process", type=PROCESS_TYPE, required=False)
+@all_option
+@parallel_option
+def restart(context: Context, app: App | None, process: str | None, every: bool) -> None:
+    """Put new containers in place of an app's running ones, without losing a request."""
+    if every and process:
+        raise UsageError("--all takes no process type")
+
+    def one(chosen: App) -> None:
+        pipeline.restart(context.platform, chosen.name, context.console, process)
+
+    on_each(context, app, every=every, action=one)
+
+
+@command("ps:start", Permission.WRITE)
+@optional_app
+@all_option
+@parallel_option
+def start(context: Context, app: App | None, every: bool) -> None:
+    """Start what should run and does not."""
+    on_each(
+        context,
+        app,
+        every=every,
+        action=lambda one: pipeline.start(context.platform, one.name, context.console),
+    )
+
+
+@command("ps:stop", Permission.WRITE)
+@optional_app
+@all_option
+@parallel_option
+def stop(context: Context, app: App | None, every: bool) -> None:
+    """Stop every process of an app; its domains show a page that says so."""
+    on_each(
+        context,
+        app,
+        every=every,
+        action=lambda one: pipeline.stop(context.platform, one.name, context.console),
+    )
+
+
+@command("ps:rebuild", Permission.WRITE)
+@optional_app
+@all_option
+@parallel_option
+def rebuild(context: Context, app: App | None, every: bool) -> None:
+    """Build the deployed commit again and deploy the result."""
+    on_each(context, app, every=every, action=lambda one: build_again(context, one))
+
+
+def build_again(context: Context, app: App) -> None:
+    current = pipeline.deployed(context.platform, app)
+    commit = current.image.commit
+    branch = receive.deploy_branches(context.platform, app.name)[0]
+    pipeline.push(
+        context.platform,
+        Push(app.name, branch, commit, commit),
+        context.console,
+        context.caller.name,
+    )
+
+
+def on_each(
+    context: Context, app: App | None, *, every: bool, action: Callable[[App], None]
+) -> None:
+    """Act on one app, or on every deployed one; one that fails does not stop the others."""
+    if every == (app is not None):
+        raise UsageError("name one app, or give --all")
+    if app is not None:
+        action(app)
+        return
+    failed = []
+    for one in context.platform.store.apps.list():
+        if context.platform.store.releases.current(one) is None:
+            continue
+        try:
+            action(one)
+        except PaasError as error:
+            context.console.check_cancelled()
+            context.console.warn(f"{one.name}: {error.message}")
+            failed.append(one.name)
+    if failed:
+        raise PaasError(f"it failed for {', '.join(failed)}", "the lines above say why")
+
+
+@command("ps:inspect", Permission.READ)
+@app_argument
+@click.option("--format", "format_", type=click.Choice(["json"]), default="json",
+              help="Always json.")  # fmt: skip
+def inspect(context: Context, app: App, format_: str) -> None:  # noqa: ARG001
+    """Show an app's containers in detail, as JSON without any secret."""
+    context.console.json(
+        [process_report.details(context.platform, one)
+         for one in context.platform.engine.list(app.name)]
+    )  # fmt: skip
+
+
+report.register(
+    report.Namespace(
+        "ps",
+        "ps",
+        "each process's state, limits and release",
+        process_report.values,
+        bare=lambda key: not key.startswith("ps-"),
+    )
+)

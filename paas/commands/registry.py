@@ -1,0 +1,232 @@
+"""The one registry of commands: name, parameters, permission, help; click parses, no more.
+
+Nouns register their commands here with a decorator; the table looks them up.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import APP, APP_OR_GLOBAL
+from paas.commands.permissions import Permission
+from paas.errors import PaasError, UsageError
+from paas.model.names import app_name
+
+HELP_WIDTH = 100
+Function = Callable[..., int | None]
+registry: dict[str, "Command"] = {}
+
+
+class HelpWanted(Exception):  # noqa: N818 - not an error
+    """--help was given; text is what to show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One entry. passthrough: what follows the app is somebody else's command line."""
+
+    name: str
+    function: Function
+    permission: Permission
+    parameters: tuple[click.Parameter, ...]
+    help: str
+    hidden: bool = False
+    passthrough: bool = False
+    takes_words: bool = False  # a report: app, --global and flags in any order
+
+    @property
+    def namespace(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def summary(self) -> str:
+        """The help's first line."""
+        return self.help.partition("\n")[0]
+
+    def run(self, context: Context, arguments: Sequence[str]) -> int:
+        """Parse and call; the exit code."""
+        values = self.parse(context, list(arguments))
+        return self.function(context, **values) or 0
+
+    def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:
+        """The function's arguments; UsageError with the usage line when they do not fit."""
+        target = self.target_of(arguments)
+        parser = self.parser(without_app=target is not None)
+        with self.click_errors(parser):
+            made = parser.make_context(f"paas {self.name}", target_removed(arguments, target),
+                                       obj=context)  # fmt: skip
+        values = dict(made.params)
+        if target is not None:
+            found = target.name and context.platform.store.apps.get(app_name(target.name))
+            values["app"] = found or None
+        return values
+
+    def target_of(self, arguments: list[str]) -> "Target | None":
+        """What --app or --global says, where this command takes an app."""
+        kind = next((one.type for one in self.parameters if one.name == "app"), None)
+        for place, word in scanned(arguments, to_first_word=self.passthrough):
+            if word == "--app" or word.startswith("--app="):
+                return self.named_target(arguments, place, kind)
+            if word == "--global" and kind is APP_OR_GLOBAL:
+                return Target("", place, 1)
+        return None
+
+    def named_target(self, arguments: list[str], place: int, kind: object) -> "Target | None":
+        inline = arguments[place].startswith("--app=")
+        value = arguments[place].removeprefix("--app=") if inline else "".join(
+            arguments[place + 1 : place + 2]
+        )  # fmt: skip
+        if not value:
+            raise UsageError("--app needs the name of an app")
+        if self.takes_words:
+            arguments[place : place + (1 if inline else 2)] = [value]
+            return None
+        if kind not in (APP, APP_OR_GLOBAL):
+            raise UsageError(f"{self.name} takes no --app")
+        return Target(value, place, 1 if inline else 2)
+
+    def parser(self, *, without_app: bool = False) -> click.Command:
+        """Click's view of the command, with the flags every command has."""
+        own = [one for one in self.parameters if not (without_app and one.name == "app")]
+        return click.Command(
+            self.name,
+            params=[*own, *common_options(own)],
+            help=self.help,
+            add_help_option=False,
+            context_settings={
+                "terminal_width": HELP_WIDTH,
+                "max_content_width": HELP_WIDTH,
+                "allow_interspersed_args": not self.passthrough,
+                "ignore_unknown_options": self.takes_words,
+            },
+        )
+
+    def usage(self) -> str:
+        """`paas apps:create [OPTIONS] NAME`."""
+        parser = self.parser()
+        made = click.Context(parser, info_name=f"paas {self.name}")
+        return " ".join(parser.get_usage(made).removeprefix("Usage: ").split())
+
+    def help_text(self) -> str:
+        """What --help shows."""
+        parser = self.parser()
+        made = click.Context(
+            parser, info_name=f"paas {self.name}", terminal_width=HELP_WIDTH,
+            max_content_width=HELP_WIDTH,
+        )  # fmt: skip
+        return parser.get_help(made)
+
+    def click_errors(self, _parser: click.Command) -> "ClickErrors":
+        return ClickErrors(self)
+
+
+class ClickErrors:
+    """click's complaints become ours, with the usage line as the hint."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, click.ClickException):
+            message = error.format_message().rstrip(".")
+            raise UsageError(message, f"usage: {self.command.usage()}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The app named by --app ("" for --global), and where in the arguments it was said."""
+
+    name: str
+    place: int
+    words: int
+
+
+def target_removed(arguments: list[str], target: Target | None) -> list[str]:
+    if target is None:
+        return arguments
+    return arguments[: target.place] + arguments[target.place + target.words :]
+
+
+def scanned(arguments: list[str], *, to_first_word: bool) -> Iterator[tuple[int, str]]:
+    """Arguments that may be flags: up to `--`, or to the first that is not a flag."""
+    skip = False
+    for place, word in enumerate(arguments):
+        if word == "--" or (to_first_word and not word.startswith("-") and not skip):
+            return
+        skip = word == "--app"
+        yield place, word
+
+
+def common_options(own: Sequence[click.Parameter]) -> list[click.Option]:
+    """--help and the global flags, unless the command has its own of that name."""
+    taken = {name for one in own for name in one.opts}
+
+    def show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            raise HelpWanted(ctx.get_help())
+
+    def set_flag(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+        if wanted and option.name == "quiet":
+            ctx.obj.console.quiet = True
+        elif wanted:
+            setattr(ctx.obj, str(option.name), True)
+
+    asked = click.Option(
+        ["--help"], is_flag=True, is_eager=True, expose_value=False, callback=show_help,
+        help="Show this and do nothing.",
+    )  # fmt: skip
+    flags = [
+        click.Option([f"--{flag}"], is_flag=True, expose_value=False, hidden=True,
+                     callback=set_flag)
+        for flag in GLOBAL_FLAGS
+    ]  # fmt: skip
+    return [one for one in (*flags, asked) if not taken.intersection(one.opts)]
+
+
+GLOBAL_FLAGS = ("quiet", "trace", "force")
+
+
+def command(
+    name: str,
+    permission: Permission,
+    *,
+    hidden: bool = False,
+    passthrough: bool = False,
+    takes_words: bool = False,
+) -> Callable[[Function], Function]:
+    """Register a function as a command; click's decorators below it declare its parameters.
+
+    The docstring is its help. The function's arguments are Context, then the
+    parameters by name; it returns an exit code, or None for 0.
+    """
+
+    def register(function: Function) -> Function:
+        parameters = tuple(reversed(getattr(function, "__click_params__", [])))
+        text = inspect.cleandoc(function.__doc__ or "")
+        if not text:
+            raise PaasError(f"command {name} has no help")
+        if name in registry:
+            raise PaasError(f"command {name} is registered twice")
+        registry[name] = Command(
+            name, function, Permission(permission), parameters, text, hidden, passthrough,
+            takes_words,
+        )  # fmt: skip
+        return function
+
+    return register
+
+
+def alias(name: str, of: str) -> None:
+    """A second name for a command, not listed in help."""
+    registry[name] = replace(registry[of], name=name, hidden=True)

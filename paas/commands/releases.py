@@ -1,0 +1,98 @@
+"""releases: the versions of an app, and going back to one."""
+
+from typing import Any
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import VERSION, app_argument, format_option
+from paas.commands.permissions import Permission
+from paas.commands.registry import alias, command
+from paas.deploy import pipeline
+from paas.model.app import App
+from paas.model.release import Release
+
+
+@command("releases:list", Permission.READ)
+@app_argument
+@format_option
+def list_releases(context: Context, app: App, format_: str) -> None:
+    """List an app's releases, newest first; the current one is marked."""
+    store = context.platform.store.releases
+    current = store.current(app)
+    number = current.version if current else 0
+    found = store.list(app)
+    if format_ == "json":
+        context.console.json([described(one, number) for one in found])
+        return
+    context.console.heading(f"{app.name} releases")
+    rows = [
+        (
+            one.name + (" *" if one.version == number else ""),
+            one.status,
+            f"{one.created_at:%Y-%m-%d %H:%M:%S}",
+            one.actor,
+            one.description,
+        )
+        for one in found
+    ]
+    if rows:
+        context.console.table(("VERSION", "STATUS", "CREATED (UTC)", "BY", "DESCRIPTION"), rows)
+
+
+@command("releases:info", Permission.READ)
+@app_argument
+@click.argument("version", type=VERSION, required=False)
+@format_option
+def info(context: Context, app: App, version: int | None, format_: str) -> None:
+    """Show one release, the current one by default: what is in it, without any value of config."""
+    store = context.platform.store.releases
+    current = store.current(app)
+    release = store.get(app, version) if version else pipeline.deployed(context.platform, app)
+    values = {**described(release, current.version if current else 0), **contents(release)}
+    if format_ == "json":
+        context.console.json(values)
+        return
+    context.console.heading(f"{app.name} {release.name}")
+    width = max(len(key) for key in values) + 2
+    for key, value in values.items():
+        text = " ".join(value) if isinstance(value, list) else str(value)
+        context.console.line(f"       {(key.replace('_', ' ') + ':').ljust(width)} {text}".rstrip())
+
+
+@command("releases:rollback", Permission.WRITE)
+@app_argument
+@click.argument("version", type=VERSION, required=False)
+def rollback(context: Context, app: App, version: int | None) -> None:
+    """Go back to an earlier release's image and config; to the one before by default."""
+    new = pipeline.rollback(
+        context.platform, app.name, version, context.console, context.caller.name
+    )
+    context.console.heading(f"{app.name} {new.name}: {new.description}")
+
+
+alias("rollback", of="releases:rollback")
+
+
+def described(release: Release, current: int) -> dict[str, Any]:
+    """A release for programs."""
+    return {
+        "version": release.name,
+        "status": release.status,
+        "current": release.version == current,
+        "created_at": f"{release.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "actor": release.actor,
+        "description": release.description,
+        "commit": release.image.commit,
+    }
+
+
+def contents(release: Release) -> dict[str, Any]:
+    """What is in a release: config by name only."""
+    return {
+        "image": release.image.id,
+        "buildpacks": list(release.image.buildpacks),
+        "processes": [f"{kind}: {line}" for kind, line in release.image.processes.items()],
+        "layers": [layer.id for layer in release.image.layers],
+        "config": sorted(release.config),
+    }

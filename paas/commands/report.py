@@ -1,0 +1,194 @@
+"""Reports and properties: the one mechanism behind every `:report` and `:set`.
+
+A namespace says which properties it has and how to compute the rest of its report;
+the commands, their flags, their JSON and their checks are made here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import app_or_global_argument, format_option, printable
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.errors import PaasError, UsageError
+from paas.model.app import App
+from paas.model.names import app_name
+
+# keys of a report, without the namespace's prefix, in the order they are shown
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One settable key. check returns the text to keep, or raises PaasError.
+
+    default is what holds when neither the app nor the instance sets it.
+    """
+
+    key: str
+    words: str
+    check: Callable[[str], str]
+    default: Callable[[Context], str] = lambda _: ""
+    has_global: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One noun's report. bare names keys shown without the prefix, as dokku shows them."""
+
+    name: str
+    prefix: str
+    words: str
+    values: Callable[[Context, App | None], Values] = lambda _, __: {}
+    properties: tuple[Property, ...] = ()
+    bare: Callable[[str], bool] = lambda _: False
+    after_set: str = ""
+    permission: Permission = Permission.READ
+
+    def rows(self, context: Context, app: App | None) -> dict[str, str]:
+        """The whole report of an app, or of the instance."""
+        found = dict(self.values(context, app))
+        for one in self.properties:
+            found.update(self.property_rows(context, one, app))
+        return found
+
+    def property_rows(self, context: Context, one: Property, app: App | None) -> Values:
+        """Raw, global- and computed- values of a property."""
+        get = context.platform.store.properties.get
+        own = (get(app, self.name, one.key) or "") if app else ""
+        shared = (get(None, self.name, one.key) or "") if one.has_global else ""
+        computed = own or shared or one.default(context)
+        rows = {
+            f"computed-{one.key}": computed,
+            f"global-{one.key}": shared or one.default(context),
+        }
+        return {**rows, one.key: own} if app else rows
+
+
+def register(space: Namespace) -> None:
+    """Make `<name>:report`, and `<name>:set` when there are properties."""
+    make_report(space)
+    if space.properties:
+        make_set(space)
+
+
+def make_report(space: Namespace) -> None:
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[APP|--global] [--KEY]")
+    @format_option
+    def report(context: Context, words: Sequence[str], format_: str) -> None:
+        everything = "--global" in words
+        flags = [word for word in words if word.startswith("-") and word != "--global"]
+        names = [word for word in words if not word.startswith("-")]
+        if len(flags) > 1 or len(names) > 1 or (names and everything):
+            raise UsageError("give one app (or --global) and one flag at most")
+        if everything or names or flags:
+            app = None if everything else target(context, names)
+            show_one(context, space, app, flags, format_)
+        else:
+            show_all(context, space, format_)
+
+    report.__doc__ = (
+        f"Show {space.words}, of every app, of one, or the instance's defaults.\n\n"
+        f"A flag named after a key (--{space.prefix}-{example(space)}) shows its value alone."
+    )
+    command(f"{space.name}:report", space.permission, takes_words=True)(report)
+
+
+def example(space: Namespace) -> str:
+    return space.properties[0].key if space.properties else "key"
+
+
+def target(context: Context, names: Sequence[str]) -> App:
+    if not names:
+        raise UsageError("a flag needs an app (or --global) beside it")
+    return context.platform.store.apps.get(app_name(names[0]))
+
+
+def show_one(
+    context: Context, space: Namespace, app: App | None, flags: Sequence[str], format_: str
+) -> None:
+    rows = space.rows(context, app)
+    if flags:
+        context.console.line(value_of(space, rows, flags[0]))
+    elif format_ == "json":
+        context.console.json(both_forms(space, rows))
+    else:
+        show(context, space, app, rows)
+
+
+def show_all(context: Context, space: Namespace, format_: str) -> None:
+    """Every app's report; in JSON a list, each entry with its app's name under `app`."""
+    apps = context.platform.store.apps.list()
+    if format_ == "json":
+        context.console.json(
+            [{"app": app.name, **both_forms(space, space.rows(context, app))} for app in apps]
+        )
+        return
+    if not apps:
+        context.console.warn("You haven't deployed any applications yet")
+    for app in apps:
+        show(context, space, app, space.rows(context, app))
+
+
+def value_of(space: Namespace, rows: Values, flag: str) -> str:
+    """The value a flag asks for, with or without the namespace's prefix."""
+    key = flag.lstrip("-")
+    found = rows.get(key, rows.get(key.removeprefix(f"{space.prefix}-")))
+    if found is None:
+        known = ", ".join(f"--{space.prefix}-{one}" for one in rows)
+        raise UsageError(f"there is no flag {flag[:80]} here", f"known: {known}")
+    return found
+
+
+def both_forms(space: Namespace, rows: Values) -> dict[str, str]:
+    """Keys as they are and with the prefix: dokku's scripts use either."""
+    return {**rows, **{f"{space.prefix}-{key}": value for key, value in rows.items()}}
+
+
+def show(context: Context, space: Namespace, app: App | None, rows: Values) -> None:
+    """`=====> blog ps information` and a line a key."""
+    console = context.console
+    console.heading(f"{app.name if app else 'Global'} {space.name} information")
+    labels = {key: label(space, key) for key in rows}
+    width = max((len(text) for text in labels.values()), default=0) + 2
+    for key, value in rows.items():
+        console.line(f"       {(labels[key] + ':').ljust(width)} {value}".rstrip())
+
+
+def label(space: Namespace, key: str) -> str:
+    text = key if space.bare(key) else f"{space.prefix}-{key}"
+    words = text.replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
+def make_set(space: Namespace) -> None:
+    known = {one.key: one for one in space.properties}
+
+    @app_or_global_argument
+    @click.argument("key", type=str)
+    @click.argument("value", type=str, required=False)
+    def set_property(context: Context, app: App | None, key: str, value: str | None) -> None:
+        one = known.get(key)
+        if one is None:
+            raise PaasError(
+                f"there is no property {key[:80]!r} of {space.name}",
+                f"known: {', '.join(known)}",
+            )
+        if app is None and not one.has_global:
+            raise PaasError(f"{key} is a property of apps, not of the instance", "name an app")
+        checked = one.check(printable(value, key)) if value else None
+        context.platform.store.properties.set(app, space.name, key, checked)
+        where = app.name if app else "the instance"
+        done = (
+            f"Setting {key} of {where} to {checked}" if checked else f"Unsetting {key} of {where}"
+        )
+        context.console.heading(done)
+        if space.after_set:
+            context.console.detail(space.after_set)
+
+    lines = "\n\n".join(f"{one.key}: {one.words}" for one in space.properties)
+    set_property.__doc__ = f"Set a property of {space.name}; without a value, unset it.\n\n{lines}"
+    command(f"{space.name}:set", Permission.WRITE)(set_property)

@@ -1,0 +1,168 @@
+"""From words to a command: finds it, checks that the caller may, runs it, and tells what failed.
+
+The doors call dispatch and nothing else. Nothing here or below raises to them.
+"""
+
+import difflib
+import logging
+import secrets
+import traceback
+from collections.abc import Sequence
+
+from paas.commands import (  # noqa: F401 - importing a noun registers its commands
+    apps,
+    basics,
+    buildpacks,
+    checks,
+    config,
+    domains,
+    git,
+    hook,
+    logs,
+    ps,
+    releases,
+    resource,
+    run,
+    ssh_keys,
+)
+from paas.commands.basics import namespace_help
+from paas.commands.context import Context
+from paas.commands.permissions import Permission, allowed
+from paas.commands.registry import GLOBAL_FLAGS, Command, HelpWanted, registry
+from paas.console import Console, plain
+from paas.errors import PaasError, PermissionDenied, UsageError
+from paas.model.caller import Caller, Role
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+
+BUG = 1
+ARGUMENT_BYTES = 2 << 20
+# what `<namespace> <arguments>` stands for, as in dokku
+DEFAULTS = {
+    "apps": "apps:list",
+    "buildpacks": "buildpacks:list",
+    "checks": "checks:report",
+    "config": "config:show",
+    "domains": "domains:report",
+    "git": "git:report",
+    "ps": "ps:report",
+    "releases": "releases:list",
+    "resource": "resource:report",
+    "ssh-keys": "ssh-keys:list",
+}
+
+
+def dispatch(platform: Platform, caller: Caller, argv: Sequence[str], console: Console) -> int:
+    """Run one command line for a caller; the exit code. Never raises."""
+    context = Context(platform, caller, console)
+    try:
+        return execute(context, list(argv))
+    except HelpWanted as wanted:
+        console.line(wanted.text)
+        return 0
+    except PaasError as error:
+        return told(console, error)
+    except Exception:  # noqa: BLE001 - bug() logs it
+        return bug(context, argv)
+
+
+def told(console: Console, error: PaasError) -> int:
+    """The failure in its own words, without anything that drives a terminal."""
+    console.warn(plain(error.message))
+    if error.hint:
+        console.warn(plain(error.hint))
+    return error.exit_code
+
+
+def bug(context: Context, argv: Sequence[str]) -> int:
+    """An id for the caller, the traceback for the log. Arguments may be secrets: not logged."""
+    identity = secrets.token_hex(4)
+    name = plain(argv[0][:80]) if argv else "help"
+    log.exception(  # noqa: LOG004 - called by the handler
+        "bug %s in command %s of %s", identity, name, context.caller.name
+    )
+    console = context.console
+    console.warn(f"Something went wrong inside paas; its log has the details under {identity}")
+    if context.trace and Role.ADMIN in context.caller.roles:
+        console.warn(plain(traceback.format_exc()))
+    return BUG
+
+
+def execute(context: Context, words: list[str]) -> int:
+    """Global flags, then the command's name, then its arguments."""
+    check_words(words)
+    app = take_global_flags(context, words)
+    name = words.pop(0) if words else "help"
+    if name in ("--help", "-h"):
+        name = "help"
+    found = resolve(name, words)
+    if isinstance(found, str):
+        context.console.line(found)
+        return 0
+    if not allowed(context.caller, found.permission):
+        raise PermissionDenied(f"{context.caller.name} may not call {found.name}")
+    return found.run(context, [f"--app={app}", *words] if app else words)
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse what no argument may be, before anything looks at it."""
+    if sum(map(len, words)) > ARGUMENT_BYTES:
+        raise UsageError(f"the arguments are longer than {ARGUMENT_BYTES >> 20} MiB together")
+    for place, word in enumerate(words, start=1):
+        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"argument {place} has a character in it that is not text")
+
+
+def take_global_flags(context: Context, words: list[str]) -> str:
+    """Apply the flags before the command's name; the app that --app names, or ""."""
+    app = ""
+    while words and words[0].startswith("--") and words[0] != "--help":
+        flag = words.pop(0)
+        name, equals, value = flag[2:].partition("=")
+        if name == "app":
+            app = value if equals else (words.pop(0) if words else "")
+            if not app:
+                raise UsageError("--app needs the name of an app")
+        elif name == "quiet" and not equals:
+            context.console.quiet = True
+        elif name in GLOBAL_FLAGS and not equals:
+            setattr(context, name, True)
+        else:
+            raise UsageError(
+                f"there is no flag {flag[:80]} before a command",
+                "known there: --quiet --trace --force --app NAME",
+            )
+    return app
+
+
+def resolve(name: str, words: Sequence[str]) -> Command | str:
+    """The command of a name; for a namespace its help, or what it stands for with arguments."""
+    if name in registry:
+        return registry[name]
+    namespace, _, rest = name.partition(":")
+    known = any(one.namespace == namespace for one in registry.values() if not one.hidden)
+    if known and (
+        rest == "help" or (not rest and ":" not in name and words[:1] in ([], ["--help"]))
+    ):
+        return namespace_help(namespace, words[0] if rest and words else "")
+    if ":" not in name and name in DEFAULTS:
+        return registry[DEFAULTS[name]]
+    raise unknown(name, namespace if known else "")
+
+
+def unknown(name: str, namespace: str) -> PaasError:
+    """The error for a name that is no command, with the nearest that are."""
+    visible = [one.name for one in registry.values() if not one.hidden]
+    near = difflib.get_close_matches(name, visible, n=3, cutoff=0.6)
+    see = f"see paas {namespace}:help" if namespace else "see paas help"
+    hint = f"did you mean {' or '.join(near)}? Otherwise {see}" if near else see
+    return PaasError(f"`{name[:80]}` is not a paas command", hint)
+
+
+def commands() -> list[Command]:
+    """Every command that help lists, by name."""
+    return sorted((one for one in registry.values() if not one.hidden), key=lambda one: one.name)
+
+
+__all__ = ["Permission", "commands", "dispatch"]
