@@ -16,6 +16,7 @@ NAMESPACES = {
     "buildpacks": "Choose what builds an app",
     "checks": "How a new version is judged healthy",
     "config": "Environment variables of apps and of the instance",
+    "doctor": "Whether this machine has everything it needs",
     "domains": "Names that lead to apps",
     "enter": "Go into a running container",
     "git": "What a push does",

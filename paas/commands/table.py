@@ -15,6 +15,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     buildpacks,
     checks,
     config,
+    doctor,
     domains,
     git,
     hook,

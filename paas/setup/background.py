@@ -87,18 +87,23 @@ def wait_until_up(instance: Instance) -> int:
     raise PaasError(
         f"paasd did not answer within {START_TIMEOUT_S:.0f} s; "
         f"its last words: {last_words(instance)}",
-        "mend what they say and run it again",
+        f"see all of them with {where_it_speaks(instance)}, and run this again",
     )
 
 
 def last_words(instance: Instance) -> str:
-    """The end of the daemon's log, or where to find it."""
-    if by_systemd(instance):
-        return "see journalctl --unit paas"
+    """The last line the daemon said itself; "none" when it said nothing we can read."""
     try:
-        return log_file(instance).read_text(errors="replace")[-1500:].strip()
+        lines = log_file(instance).read_text(errors="replace").splitlines()
     except OSError:
         return "none"
+    said = [line for line in lines if line and not line.startswith("respawn: ")]
+    return said[-1] if said else "none"
+
+
+def where_it_speaks(instance: Instance) -> str:
+    """The command that shows the daemon's log."""
+    return "journalctl --unit paas" if by_systemd(instance) else f"tail {log_file(instance)}"
 
 
 def stop(instance: Instance, runner: Runner) -> bool:

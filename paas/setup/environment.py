@@ -27,7 +27,8 @@ STAMP = VENV / "paas-locks.json"
 
 def ensure(runner: Runner, lock: str, say: Callable[[str], None]) -> None:
     """Install what the lock names, unless the environment already has exactly that."""
-    wanted = {"python": platform.python_version(), lock: digest(CHECKOUT / lock)}
+    locks = (LOCK, DEVELOPMENT_LOCK) if lock == DEVELOPMENT_LOCK else (LOCK,)
+    wanted = {"python": platform.python_version(), **{name: digest(name) for name in locks}}
     stamp = read_stamp()
     if wanted.items() <= stamp.items() and PYTHON.exists():
         say("the environment is as locked")
@@ -98,9 +99,10 @@ def read_stamp() -> dict[str, str]:
     return stamp
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digest(lock: str) -> str:
+    """SHA-256 of a lock; empty when there is none."""
+    path = CHECKOUT / lock
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def count(lock: Path) -> int:
