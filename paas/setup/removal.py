@@ -6,6 +6,7 @@ through `python -m paas halt`, which knows them.
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from paas.command import Runner
@@ -33,8 +34,9 @@ def remove(instance: Instance, runner: Runner, say: Say) -> list[str]:
     stop(instance, runner, say)
     for place in (instance.settings.run_dir, instance.settings.state_dir):
         shutil.rmtree(place, ignore_errors=True)
+    remove_cgroups(instance)
     if instance.is_default:
-        remove_from_system(instance, runner, say)
+        remove_from_system(runner, say)
     if record.settings_file:
         forget_settings(Path(record.settings_file))
     if record.key:
@@ -44,14 +46,23 @@ def remove(instance: Instance, runner: Runner, say: Say) -> list[str]:
     return left
 
 
-def remove_from_system(instance: Instance, runner: Runner, say: Say) -> None:
-    """What only the machine's own instance has: unit, links, environment, rotated names."""
+def remove_cgroups(instance: Instance) -> None:
+    """The instance's own control groups, which the halted engine keeps; never one in use."""
+    for top in leftovers.cgroups(instance.settings):
+        for group in (
+            *(path for path in sorted(top.rglob("*"), reverse=True) if path.is_dir()),
+            top,
+        ):
+            with suppress(OSError):  # busy: the look at the end will tell
+                group.rmdir()
+
+
+def remove_from_system(runner: Runner, say: Say) -> None:
+    """What only the machine's own instance has: unit, links, environment."""
     background.remove_unit(runner)
     links.remove()
     environment.remove()
     say(f"unit, links and {environment.VENV} removed")
-    for place in (instance.settings.state_dir, instance.settings.run_dir):
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def forget_settings(path: Path) -> None:
