@@ -77,7 +77,10 @@ UV: tuple[tuple[str, str, str], ...] = (
         "try again; if it lasts, check the machine's network and proxy settings",
     ),
 )
-CONFLICT = re.compile(r"╰─▶ (.*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DOTALL)
+CONFLICT = re.compile(r"(?:╰─▶|[Cc]ause:) (Because .*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DOTALL)
+
+
+MARK = re.compile(r"(?:Caused by|cause|error):\s*|╰─▶\s*")
 
 
 def uv(output: str) -> Failure:
@@ -108,8 +111,8 @@ def poetry(output: str) -> Failure:
 
 
 def last_cause(output: str) -> str:
-    """The innermost `Caused by`, or the last line."""
+    """The innermost cause named, or the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith(("Caused by:", "error:", "╰─▶"))]
+    causes = [line for line in lines if MARK.match(line)]
     line = (causes or lines or ["it said nothing"])[-1]
-    return re.sub(r"^(Caused by:|error:|╰─▶)\s*", "", line)[:300]
+    return MARK.sub("", line)[:300]

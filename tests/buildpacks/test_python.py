@@ -35,7 +35,9 @@ def test_a_second_push_installs_nothing_and_starts_no_process(sandbox):
 def test_modules_of_the_app_and_of_its_dependencies_are_compiled_ahead(sandbox):
     built = sandbox.build(APPS / "flask")
     assert list(built.app.glob("__pycache__/app.cpython-*.pyc"))
-    assert list(built.layers[1].glob("app/.venv/lib/python3*/site-packages/flask/__pycache__/*.pyc"))
+    assert list(
+        built.layers[1].glob("app/.venv/lib/python3*/site-packages/flask/__pycache__/*.pyc")
+    )
 
 
 def test_an_app_stops_at_once_when_told(sandbox):
@@ -158,7 +160,11 @@ def tool(sandbox, files, *commands):
         (cache / "in" / name).write_text(text)
     environment = {"UV_CACHE_DIR": "/cache/uv", "UV_LINK_MODE": "copy"}
     done = sandbox.run(
-        ["bash", "-c", script], [], config=sandbox.fresh("config"), cache=cache, environment=environment
+        ["bash", "-c", script],
+        [],
+        config=sandbox.fresh("config"),
+        cache=cache,
+        environment=environment,
     )
     assert done.status == 0, done.output
     return done.upper / "app"
@@ -208,14 +214,63 @@ def test_a_project_with_a_build_system_is_installed_itself(sandbox):
     assert done.output == "greetings\n"
 
 
+POETRY = """
+[tool.poetry]
+name = "sample"
+version = "1"
+description = ""
+authors = []
+package-mode = false
+
+[tool.poetry.dependencies]
+python = "^3.11"
+click = "^8"
+
+[tool.poetry.group.dev.dependencies]
+iniconfig = "^2"
+"""
+POETRY_LOCK = """
+[[package]]
+name = "click"
+version = "8.1.7"
+description = ""
+optional = false
+python-versions = ">=3.7"
+groups = ["main"]
+files = [{file = "click-8.1.7-py3-none-any.whl", hash = "sha256:%s"}]
+
+[[package]]
+name = "iniconfig"
+version = "2.0.0"
+description = ""
+optional = false
+python-versions = ">=3.7"
+groups = ["dev"]
+files = []
+
+[metadata]
+lock-version = "2.1"
+python-versions = "^3.11"
+content-hash = "%s"
+"""
+CLICK_HASH = "ae74fb96c20a0277a1d615f1e4d73c8414f5a98db8b799a7931d1582f3390c28"
+
+
 def test_poetry_lock_is_read_by_poetry(sandbox):
-    project = '[tool.poetry]\nname = "sample"\nversion = "1"\ndescription = ""\nauthors = []\npackage-mode = false\n[tool.poetry.dependencies]\npython = "^3.11"\nclick = "^8"\n[tool.poetry.group.dev.dependencies]\niniconfig = "*"\n'
-    locked = tool(sandbox, {"pyproject.toml": project}, "uv tool run -q 'poetry>=2,<3' lock -q")
-    files = {"pyproject.toml": project, "poetry.lock": (locked / "poetry.lock").read_text()}
-    built = sandbox.build({**files, "Procfile": "web: true\n"})
+    ask = "from poetry.factory import Factory; print(Factory().create_poetry('.').locker._get_content_hash())"
+    made = tool(
+        sandbox,
+        {"pyproject.toml": POETRY, "ask.py": ask},
+        "uv tool run -q --from 'poetry>=2,<3' python ask.py > hash",
+    )
+    lock = POETRY_LOCK % (CLICK_HASH, (made / "hash").read_text().strip())
+    files = {"pyproject.toml": POETRY, "poetry.lock": lock, "Procfile": "web: true\n"}
+    built = sandbox.build(files)
     assert built.status == 0, built.output
-    assert "click==" in built.output
+    assert "click==8.1.7" in built.output
     assert "iniconfig" not in built.output
+    failed = sandbox.build({**files, "pyproject.toml": POETRY.replace('"^8"', '">=8.1"')})
+    assert failed.error["message"] == "poetry.lock does not fit pyproject.toml"
 
 
 def test_pipfile_lock_is_installed_with_its_hashes(sandbox):
@@ -284,9 +339,7 @@ def test_a_version_file_that_is_none_is_refused(sandbox, text):
 
 def test_a_project_for_another_python_says_so(sandbox):
     project = PROJECT.replace(">=3.11", ">=3.9,<3.12")
-    locked = tool(
-        sandbox, {"pyproject.toml": PROJECT}, "uv lock -q"
-    )
+    locked = tool(sandbox, {"pyproject.toml": PROJECT}, "uv lock -q")
     lock = (locked / "uv.lock").read_text().replace(">=3.11", ">=3.9, <3.12")
     failed = sandbox.build({"pyproject.toml": project, "uv.lock": lock, "Procfile": "web: x\n"})
     assert failed.status == 1
