@@ -55,10 +55,10 @@ class Instance:
     @property
     def variables(self) -> dict[str, str]:
         """What the daemon and the clients need in their environment to find this instance."""
-        return {
-            "PAAS_SETTINGS": str(self.settings_file),
-            "PAAS_RUN_DIR": str(self.settings.run_dir),
-        }
+        place = {"PAAS_RUN_DIR": str(self.settings.run_dir)}
+        if self.settings_file.exists():
+            return {**place, "PAAS_SETTINGS": str(self.settings_file)}
+        return {**{f"PAAS_{key.upper()}": plain(v) for key, v in self.differing().items()}, **place}
 
     @property
     def _record_file(self) -> Path:
@@ -123,6 +123,11 @@ def merged_toml(text: str, values: Mapping[str, object]) -> str:
         at = next((n for n, old in enumerate(lines) if old.partition("=")[0].strip() == key), None)
         lines[len(lines) if at is None else at : len(lines) if at is None else at + 1] = [line]
     return "\n".join(lines) + "\n"
+
+
+def plain(value: object) -> str:
+    """A value as a variable holds it."""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def literal(value: object) -> str:
