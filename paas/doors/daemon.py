@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -167,9 +167,12 @@ def notify(state: str) -> None:
     """Tell systemd, when it started us (sd_notify(3): a datagram to NOTIFY_SOCKET)."""
     address = settings_module.environment("NOTIFY_SOCKET")
     if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-            connection.connect(address.replace("@", "\0", 1))
-            connection.send(state.encode())
+        if address.startswith("@"):
+            address = "\0" + address[1:]
+        # told, not asked: nobody listening is no reason to end
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one, suppress(OSError):
+            one.connect(address)
+            one.send(state.encode())
 
 
 # -- the end ---------------------------------------------------------------------------

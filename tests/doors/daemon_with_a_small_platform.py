@@ -1,0 +1,38 @@
+"""Run as a program by test_daemon: the daemon over a platform of nothing but repositories."""
+
+import sys
+import types
+
+from paas.console import Console
+from paas.doors import daemon, journal
+from paas.git.repositories import Repositories
+
+
+def dispatch(_platform, _caller, argv, console: Console) -> int:
+    if argv[0] == "wait":
+        console.line("waiting")
+        console.cancelled.wait()
+        console.line("told to leave")
+        return 130
+    console.line("paas 0.1.0")
+    return 0
+
+
+def small_platform(settings, runner):
+    return types.SimpleNamespace(
+        settings=settings,
+        runner=runner,
+        repositories=Repositories(settings, runner),
+        store=types.SimpleNamespace(keys=types.SimpleNamespace(find=lambda _fingerprint: None)),
+        start=lambda: None,
+    )
+
+
+if __name__ == "__main__":
+    journal.start("info")
+    daemon.Platform = types.SimpleNamespace(open=small_platform)
+    daemon.Supervisor = lambda _platform: types.SimpleNamespace(
+        start=lambda: None, stop=lambda: None
+    )
+    daemon.dispatcher = lambda platform: lambda *words: dispatch(platform, *words)
+    sys.exit(daemon.main())
