@@ -69,7 +69,7 @@ def calling(name: str) -> Callable[[ast.Module], Iterator[int]]:
     return used
 
 
-CHILDREN = ("run", "Popen", "call", "check_call", "check_output", "getoutput")
+CHILDREN = ("run", "call", "check_call", "check_output", "getoutput")
 EXECS = ("system", "popen", "execv", "execve", "execvp", "spawnv", "spawnve")
 FORKERS = ("doctor/trials.py", "setup/respawn.py", "network/", "image/")
 
