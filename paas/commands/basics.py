@@ -63,6 +63,7 @@ def installed_version() -> str:
 
 
 def listed() -> list[Command]:
+    """Every command that help shows, by name."""
     return sorted((one for one in registry.values() if not one.hidden), key=lambda one: one.name)
 
 

@@ -78,17 +78,13 @@ def remove(context: Context, app: App, buildpack: str | None, index: int | None)
     if (buildpack is None) == (index is None):
         raise UsageError("give a buildpack's name or its --index")
     chosen = context.platform.store.buildpacks.list(app)
-    name = (
-        buildpack_name(buildpack)
-        if buildpack
-        else "".join(chosen[index - 1 : index] if index else [])
-    )
-    if name not in chosen:
-        wanted = name or f"number {index}"
+    doomed = chosen[index - 1 : index] if index else [buildpack_name(buildpack or "")]
+    if not doomed or doomed[0] not in chosen:
         raise PaasError(
-            f"{app.name} has no buildpack {wanted}", f"see paas buildpacks:list {app.name}"
+            f"{app.name} has no buildpack {buildpack or f'number {index}'}",
+            f"see paas buildpacks:list {app.name}",
         )
-    save(context, app, [one for one in chosen if one != name])
+    save(context, app, [one for one in chosen if one not in doomed])
 
 
 @command("buildpacks:clear", Permission.WRITE)

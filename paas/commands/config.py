@@ -208,6 +208,10 @@ def deploy(context: Context, app: App | None, description: str, *, no_restart: b
     if app is None:
         context.console.detail("Apps take this with their next deploy")
     elif not no_restart:
-        pipeline.redeploy(
-            context.platform, app.name, context.console, context.caller.name, description
-        )
+        try:
+            pipeline.redeploy(
+                context.platform, app.name, context.console, context.caller.name, description
+            )
+        except PaasError:
+            context.console.warn("The config is changed, but the release before still serves")
+            raise

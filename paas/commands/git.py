@@ -13,6 +13,7 @@ report.register(
                 "deploy-branch",
                 "the branch that deploys; unset: main and master",
                 branch_name,
+                lambda _: "main or master",
             ),
         ),
     )

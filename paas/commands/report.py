@@ -4,6 +4,7 @@ A namespace says which properties it has and how to compute the rest of its repo
 the commands, their flags, their JSON and their checks are made here.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -160,7 +161,7 @@ def show(context: Context, space: Namespace, app: App | None, rows: Values) -> N
 
 def label(space: Namespace, key: str) -> str:
     text = key if space.bare(key) else f"{space.prefix}-{key}"
-    words = text.replace("-", " ")
+    words = re.sub(r"-|\.(?=[a-z])", " ", text)
     return words[:1].upper() + words[1:]
 
 

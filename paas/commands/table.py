@@ -28,7 +28,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
 )
 from paas.commands.basics import namespace_help
 from paas.commands.context import Context
-from paas.commands.permissions import Permission, allowed
+from paas.commands.permissions import allowed
 from paas.commands.registry import GLOBAL_FLAGS, Command, HelpWanted, registry
 from paas.console import Console, plain
 from paas.errors import PaasError, PermissionDenied, UsageError
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 BUG = 1
 ARGUMENT_BYTES = 2 << 20
+MESSAGE_LENGTH = 4000
 # what `<namespace> <arguments>` stands for, as in dokku
 DEFAULTS = {
     "apps": "apps:list",
@@ -70,9 +71,9 @@ def dispatch(platform: Platform, caller: Caller, argv: Sequence[str], console: C
 
 def told(console: Console, error: PaasError) -> int:
     """The failure in its own words, without anything that drives a terminal."""
-    console.warn(plain(error.message))
-    if error.hint:
-        console.warn(plain(error.hint))
+    for text in (error.message, error.hint):
+        if text:
+            console.warn(plain(text)[:MESSAGE_LENGTH])
     return error.exit_code
 
 
@@ -159,11 +160,3 @@ def unknown(name: str, namespace: str) -> PaasError:
     see = f"see paas {namespace}:help" if namespace else "see paas help"
     hint = f"did you mean {' or '.join(near)}? Otherwise {see}" if near else see
     return PaasError(f"`{name[:80]}` is not a paas command", hint)
-
-
-def commands() -> list[Command]:
-    """Every command that help lists, by name."""
-    return sorted((one for one in registry.values() if not one.hidden), key=lambda one: one.name)
-
-
-__all__ = ["Permission", "commands", "dispatch"]

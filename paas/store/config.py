@@ -48,7 +48,7 @@ class Config:
         """What was set for the app (or the instance) itself, by key."""
         query = select(config.c.key, config.c.value).where(of(app)).order_by(config.c.key)
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def merged(self, app: App) -> dict[str, str]:
         """The instance's variables under the app's, by key."""

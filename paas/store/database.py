@@ -108,10 +108,12 @@ class Database:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """What the database could not do, in a sentence (a broken constraint is the caller's)."""
+        """What the database could not do, in a sentence (names taken are the caller's to tell)."""
         try:
             yield
-        except IntegrityError:
+        except IntegrityError as error:
+            if "foreign key" in str(error.orig).lower():
+                raise PaasError("the app was destroyed meanwhile") from error
             raise
         except DatabaseError as error:
             place = self._url.render_as_string(hide_password=True)

@@ -31,7 +31,7 @@ class Formations:
             .order_by(formation.c.process_type)
         )
         with self._database.read() as connection:
-            return Formation(dict(connection.execute(query).tuples().all()))
+            return Formation(dict(connection.execute(query).all()))
 
     def set(self, app: App, counts: Mapping[str, int]) -> None:
         """Make these the counts, in place of all others."""

@@ -55,7 +55,7 @@ class Properties:
             .order_by(properties.c.key)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def set(self, app: App | None, namespace: str, key: str, value: str | None) -> None:
         """Set it, or forget it when value is None."""

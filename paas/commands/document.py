@@ -1,0 +1,48 @@
+"""docs/commands.md, made from the registry: `python -m paas.commands.document`."""
+
+from itertools import groupby
+
+import click
+
+from paas.commands import table  # noqa: F401 - fills the registry
+from paas.commands.basics import NAMESPACES, listed
+from paas.commands.registry import Command
+from paas.console import Console
+
+HEAD = """\
+# Commands
+
+Every command works the same over SSH (`ssh -p 2222 paas@host COMMAND`), locally as root
+(`paas COMMAND`) and under dokku's name (`dokku COMMAND`). `--help` after a command explains it.
+
+Before a command, or after it: `--quiet` leaves headings out, `--force` answers questions,
+`--app NAME` names the app, `--trace` shows an administrator the traceback of a bug.
+Exit codes: 0 done, 1 failed, 2 wrong words, 20 no such app, 77 not allowed, 130 cancelled;
+`run` and `enter` exit as the command they ran.
+
+This page is made from the command table; do not edit it.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for namespace, commands in groupby(listed(), key=lambda one: one.namespace):
+        parts.append(f"## {namespace}\n\n{NAMESPACES.get(namespace, '')}.\n")
+        parts += [entry(one) for one in commands]
+    return "\n".join(parts)
+
+
+def entry(one: Command) -> str:
+    """One command: usage, what it does, its options."""
+    options = [
+        f"- `{', '.join(option.opts)}`: {option.help}"
+        for option in one.parameters
+        if isinstance(option, click.Option) and not option.hidden
+    ]
+    listing = "\n" + "\n".join(options) + "\n" if options else ""
+    return f"### {one.name}\n\n    {one.usage()}\n\n{one.help}\n{listing}"
+
+
+if __name__ == "__main__":
+    Console(0, 1, 2).write(page().encode())
