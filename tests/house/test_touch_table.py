@@ -57,6 +57,19 @@ def attribute(owner: str, *names: str) -> Callable[[ast.Module], Iterator[int]]:
     return used
 
 
+def method(owner: str, *names: str) -> Callable[[ast.Module], Iterator[int]]:
+    """Lines that call owner.name(...); types and constants of owner may be used."""
+    wanted = {f"{owner}.{name}" for name in names}
+
+    def used(tree: ast.Module) -> Iterator[int]:
+        for node in ast.walk(tree):
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Attribute) and ast.unparse(called) in wanted:
+                yield called.lineno
+
+    return used
+
+
 def calling(name: str) -> Callable[[ast.Module], Iterator[int]]:
     """Lines that call a builtin of that name."""
 
@@ -69,12 +82,12 @@ def calling(name: str) -> Callable[[ast.Module], Iterator[int]]:
     return used
 
 
-CHILDREN = ("run", "call", "check_call", "check_output", "getoutput")
+CHILDREN = ("run", "Popen", "call", "check_call", "check_output", "getoutput")
 EXECS = ("system", "popen", "execv", "execve", "execvp", "spawnv", "spawnve")
 FORKERS = ("doctor/trials.py", "setup/respawn.py", "network/", "image/")
 
 RULES = (
-    Rule("starting processes", attribute("subprocess", *CHILDREN), ("command.py",)),
+    Rule("starting processes", method("subprocess", *CHILDREN), ("command.py",)),
     Rule("os.system and its kin", attribute("os", *EXECS), ()),
     Rule("forking", attribute("os", "fork", "posix_spawn"), FORKERS),
     Rule("sh", importing("sh"), ("command.py", "image/stack.py")),
