@@ -111,9 +111,7 @@ class LocalDoor:
         request = Request()
         try:
             read_request(connection, request)
-            status = self._run(connection, caller, request)
-            request.close()  # before the answer: a pipe's reader sees its end no later
-            answer(connection, {"exit": status})
+            self._run(connection, caller, request)
         except PaasError as error:
             refuse(connection, error)
         except OSError as error:
@@ -125,14 +123,17 @@ class LocalDoor:
             connection.close()
             self._places.release()
 
-    def _run(self, connection: socket.socket, caller: Caller, request: Request) -> int:
+    def _run(self, connection: socket.socket, caller: Caller, request: Request) -> None:
         hook = Role.HOOK in caller.roles
         if hook != bool(request.argv and request.argv[0].startswith("hook:")):
             raise PermissionDenied("hooks are called by git alone, and git calls nothing else")
         stdin, stdout, stderr = request.descriptors
         console = Console(stdin, stdout, stderr, environment=request.environment)
-        with watching(connection, console), self._sessions.serving(console, deploying=hook):
-            return self._dispatch(caller, request.argv, console)
+        with self._sessions.serving(console, deploying=hook):
+            with watching(connection, console):
+                status = self._dispatch(caller, request.argv, console)
+            request.close()  # before the answer: a pipe's reader sees its end no later
+            answer(connection, {"exit": status})
 
 
 def listen(path: Path) -> socket.socket:

@@ -45,7 +45,8 @@ def receive_options(settings: Settings) -> tuple[str, ...]:
         "receive.denyNonFastForwards": "false",
         "receive.autogc": "false",
         "receive.advertisePushOptions": "false",
-        "receive.shallowUpdate": "false",
+        # CI pushes shallow clones; without this git runs the hook, then rejects the push
+        "receive.shallowUpdate": "true",
     }
     chosen = (part for key, value in values.items() for part in ("-c", f"{key}={value}"))
     return (*PROTECTED, *chosen)

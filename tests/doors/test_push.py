@@ -99,6 +99,22 @@ def test_a_tag_reaches_the_hook(world):
     assert world.seen.get_nowait() == "blog refs/tags/v1"
 
 
+def test_a_shallow_clone_as_ci_makes_it_can_be_pushed(world):
+    source = world.checkout()
+    for name in ("a", "b", "c"):
+        commit(world, source, name)
+    world.git("clone", "-q", "--depth=1", source.as_uri(), "shallow", cwd=world.directory)
+    shallow = world.directory / "shallow"
+    done = push(world, shallow)
+    assert done.returncode == 0, done.stderr
+    assert "Deploying 5 files" in done.stderr
+    commit(world, shallow, "d")
+    assert push(world, shallow).returncode == 0
+    commit(world, source, "e")
+    assert push(world, source, "+main").returncode == 0
+    world.git("clone", "-q", world.remote(), "copy", cwd=world.directory)
+
+
 def test_a_clone_gives_back_what_was_pushed(world):
     source = world.checkout()
     push(world, source, check=True)

@@ -172,6 +172,7 @@ def test_a_channel_runs_one_command(world):
     client = admin_client(world)
     channel = client.open_session(timeout=10)
     channel.exec_command("wait")
+    assert world.seen.get(timeout=10) == "waiting"
     with pytest.raises(paramiko.SSHException):
         channel.exec_command("version")
     assert len(world.calls) == 1

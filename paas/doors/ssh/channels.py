@@ -20,6 +20,7 @@ from paramiko.channel import Channel
 from paramiko.ssh_exception import SSHException
 
 from paas.console import Console
+from paas.doors.dispatch import Sessions
 from paas.doors.ssh.inlet import Inlet
 
 log = logging.getLogger(__name__)
@@ -45,12 +46,14 @@ class Streams:
 class Session:
     """One channel, from its opening to its close; at most one command."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, sessions: Sessions) -> None:
         self._channel = channel
+        self._sessions = sessions
         self._inlet = Inlet(channel)
         self._term = ""
         self._size: tuple[int, int] | None = None
         self._work: Work | None = None
+        self._deploying = False
         self._streams: Streams | None = None
         self._lock = threading.Lock()  # the command's descriptors are closed under it
         self._gone = threading.Event()
@@ -67,11 +70,12 @@ class Session:
         self._size = bounded(rows, columns)
         return True
 
-    def request(self, work: Work) -> bool:
+    def request(self, work: Work, *, deploying: bool) -> bool:
         """The client wants a command run; once a channel."""
         if self._work is not None:
             return False
         self._work = work
+        self._deploying = deploying
         return True
 
     def resize(self, rows: int, columns: int) -> bool:
@@ -139,20 +143,28 @@ class Session:
             return
         relay = threading.Thread(target=self._relay, args=(streams,), name="ssh-relay", daemon=True)
         relay.start()
+        with self._sessions.serving(streams.console, deploying=self._deploying):
+            status = self._status(work, streams.console)
+            self._close_theirs(streams)
+            relay.join()
+            self._finish(status)
+
+    def _status(self, work: Work, console: Console) -> int:
         try:
-            status = work(streams.console)
+            return work(console)
         except Exception:
             log.exception("ssh: a bug in a command")
-            streams.console.warn("something went wrong here; the daemon's log has the details")
-            status = 1
+            console.warn("something went wrong here; the daemon's log has the details")
+            return 1
+
+    def _close_theirs(self, streams: Streams) -> None:
+        """The command's own ends: the relay sees the end of its output."""
         self._inlet.close()
         with self._lock:
             self._over.set()
             for descriptor in streams.theirs:
                 os.close(descriptor)
         self._rouse()
-        relay.join()
-        self._finish(status)
 
     def _finish(self, status: int) -> None:
         if self._channel.closed:

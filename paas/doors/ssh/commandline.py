@@ -36,6 +36,11 @@ def parse(line: bytes) -> GitRequest | list[str]:
     return words or ["help"]
 
 
+def is_push(line: bytes) -> bool:
+    """Whether this asks for a push, however well: its deploy is given time when the daemon ends."""
+    return line.lstrip().startswith((b"git-receive-pack", b"git receive-pack"))
+
+
 def words_of(text: str) -> list[str]:
     """Words as a shell would split them; nothing is expanded."""
     if "\0" in text:

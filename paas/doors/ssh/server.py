@@ -24,7 +24,7 @@ from paramiko.common import (
 from paas.console import Console
 from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.ssh.channels import Session
-from paas.doors.ssh.commandline import GitRequest, parse
+from paas.doors.ssh.commandline import GitRequest, is_push, parse
 from paas.doors.ssh.receive import GitServer
 from paas.doors.ssh.throttle import Throttle
 from paas.doors.ssh.transport import ChannelEvents, ServerTransport
@@ -90,7 +90,7 @@ class Connection(paramiko.ServerInterface):
         log.info("ssh: too many keys tried from %s", self.source)
 
     def opened(self, channel: Channel) -> None:
-        self._sessions[channel.chanid] = Session(channel)
+        self._sessions[channel.chanid] = Session(channel, self._services.sessions)
 
     def find(self, channel: Channel) -> ChannelEvents | None:
         return self._sessions.get(channel.chanid)
@@ -164,7 +164,10 @@ class Connection(paramiko.ServerInterface):
         return self.check_channel_exec_request(channel, b"")
 
     def check_channel_exec_request(self, channel: Channel, command: bytes) -> bool:
-        return self._sessions[channel.chanid].request(lambda console: self._run(command, console))
+        session = self._sessions[channel.chanid]
+        return session.request(
+            lambda console: self._run(command, console), deploying=is_push(command)
+        )
 
     def check_channel_subsystem_request(self, channel: Channel, name: str) -> bool:  # noqa: ARG002
         return False
@@ -174,11 +177,9 @@ class Connection(paramiko.ServerInterface):
     def _run(self, command: bytes, console: Console) -> int:
         try:
             caller, wish = self.caller(), parse(command)
-            deploying = isinstance(wish, GitRequest) and wish.service == "receive-pack"
-            with self._services.sessions.serving(console, deploying=deploying):
-                if isinstance(wish, GitRequest):
-                    return self._services.git.serve(wish, caller, console)
-                return self._services.dispatch(caller, wish, console)
+            if isinstance(wish, GitRequest):
+                return self._services.git.serve(wish, caller, console)
+            return self._services.dispatch(caller, wish, console)
         except PaasError as error:
             return say(console, error)
 
