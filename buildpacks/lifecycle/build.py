@@ -91,7 +91,7 @@ def compiled(place: Place, chosen: list[Pack]) -> dict[str, str]:
     for pack in chosen:
         environment = pack.compile(place, environment)
         if isinstance(pack, packs.OwnPack):
-            for_app = packs.merged(for_app, pack.release(place).get("environment", {}))
+            for_app = packs.merged(for_app, pack.environment(place))
     return for_app
 
 

@@ -36,7 +36,6 @@ class OwnPack:
     def __init__(self, name: str, module: ModuleType) -> None:
         self.name = name
         self.module = module
-        self._released: dict[str, Any] | None = None
 
     @property
     def looks_for(self) -> str:
@@ -54,14 +53,15 @@ class OwnPack:
         """Build, and return the environment the next pack gets."""
         variables = config.read(place.env_dir)
         self.module.compile(place.build_dir, place.cache_dir, variables, environment)
-        return merged(environment, self.release(place).get("environment", {}))
+        return merged(environment, self.environment(place))
+
+    def environment(self, place: Place) -> dict[str, str]:
+        """What the pack sets for the app's processes and for the packs after it."""
+        return dict(self.module.environment(place.build_dir, config.read(place.env_dir)))
 
     def release(self, place: Place) -> dict[str, Any]:
-        """What the pack says of the app it compiled; asked once, since it may warn."""
-        if self._released is None:
-            variables = config.read(place.env_dir)
-            self._released = dict(self.module.release(place.build_dir, variables))
-        return self._released
+        """The default processes; asked of the last pack only, and once, since it may warn."""
+        return dict(self.module.release(place.build_dir, config.read(place.env_dir)))
 
     def layer(self, plan: dict[str, Any], source: str, place: Place) -> None:
         variables = config.for_installers(config.read(place.env_dir), plan.get("variables", []))

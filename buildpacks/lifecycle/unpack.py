@@ -76,7 +76,7 @@ class Tree:
         path = os.path.join(self.target, entry.path)
         if entry.kind == LINK:
             refuse_escaping(entry)
-            replacing(lambda: os.symlink(entry.link, path), path)
+            replacing(lambda: os.symlink(entry.link, path), path, entry.path)
         else:
             self.file(entry, path, stream)
 
@@ -90,13 +90,13 @@ class Tree:
             os.mkdir(full, 0o755)
         except FileExistsError:
             if os.path.islink(full) or not os.path.isdir(full):
-                raise Failure(f"{path} is both a folder and something else in the source") from None
+                raise two_things(path) from None
         self.folders.add(path)
 
     def file(self, entry: Entry, path: str, stream: BinaryIO) -> None:
         mode = 0o755 if entry.executable else 0o644
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = replacing(lambda: os.open(path, flags, mode), path)
+        descriptor = replacing(lambda: os.open(path, flags, mode), path, entry.path)
         try:
             for data in content(stream, entry.size):
                 write_all(descriptor, data)
@@ -110,15 +110,19 @@ def write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def replacing(make, path: str):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def replacing(make, path: str, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Call make, once more without what stood at path if something did."""
     try:
         return make()
     except FileExistsError:
         if os.path.isdir(path) and not os.path.islink(path):
-            raise Failure(f"{path} is both a folder and something else in the source") from None
+            raise two_things(name) from None
         os.unlink(path)
         return make()
+
+
+def two_things(name: str) -> Failure:
+    return Failure(f"{name} is both a folder and something else in the source", "rename one")
 
 
 def refuse_escaping(entry: Entry) -> None:

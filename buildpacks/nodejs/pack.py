@@ -59,12 +59,14 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
-    """`npm start` without npm in between, and production settings."""
+    """`npm start` without npm in between; Failure when nothing says how to start."""
+    return {"default_process_types": scripts.default_processes(manifest.Package(root))}
+
+
+def environment(root: str, config: dict[str, str]) -> dict[str, str]:
+    """What every Node.js app gets, and the packs after this one."""
     return {
-        "default_process_types": scripts.default_processes(manifest.Package(root)),
-        "environment": {
-            "PATH": f"/app/{NODE}/bin:/app/node_modules/.bin:$PATH",
-            "NODE_ENV": "production",
-            "npm_config_update_notifier": "false",
-        },
+        "PATH": f"/app/{NODE}/bin:/app/node_modules/.bin:$PATH",
+        "NODE_ENV": "production",
+        "npm_config_update_notifier": "false",
     }

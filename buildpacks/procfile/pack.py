@@ -21,4 +21,8 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
-    return {"default_process_types": {}, "environment": {}}
+    return {"default_process_types": {}}
+
+
+def environment(root: str, config: dict[str, str]) -> dict[str, str]:
+    return {}

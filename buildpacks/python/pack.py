@@ -54,22 +54,24 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
-    """Default processes and the variables every Python app gets, as on Heroku."""
-    environment = {
-        "PATH": f"/app/{VENV}/bin:$PATH" if has_venv(root) else "$PATH",
+    """The default processes."""
+    return {"default_process_types": processes.default(root, processes.Installed(root))}
+
+
+def environment(root: str, config: dict[str, str]) -> dict[str, str]:
+    """The variables every Python app gets, as on Heroku, and the packs after this one."""
+    variables = {
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "random",
         # only our proxy reaches the app, so what it says of the client is true
         "FORWARDED_ALLOW_IPS": "*",
         "GUNICORN_CMD_ARGS": "--access-logfile -",
     }
-    installed = processes.Installed(root)
-    if "gunicorn" in installed:
-        environment["WEB_CONCURRENCY"] = "2"
-    return {
-        "default_process_types": processes.default(root, installed),
-        "environment": environment,
-    }
+    if has_venv(root):
+        variables["PATH"] = f"/app/{VENV}/bin:$PATH"
+    if "gunicorn" in processes.Installed(root):
+        variables["WEB_CONCURRENCY"] = "2"
+    return variables
 
 
 def has_venv(root: str) -> bool:

@@ -18,7 +18,7 @@ START = """\
 log=off
 if { : > /dev/stdout; } 2>/dev/null; then log='/dev/stdout combined'; fi
 printf 'listen %s;\\naccess_log %s;\\n' "${PORT:-5000}" "$log" > /tmp/listen.conf
-exec nginx -e stderr -p /tmp -c /app/.static/nginx.conf
+exec /usr/sbin/nginx -e stderr -p /tmp -c /app/.static/nginx.conf
 """
 
 
@@ -53,4 +53,8 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
-    return {"default_process_types": {"web": COMMAND}, "environment": {}}
+    return {"default_process_types": {"web": COMMAND}}
+
+
+def environment(root: str, config: dict[str, str]) -> dict[str, str]:
+    return {}

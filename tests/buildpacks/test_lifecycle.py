@@ -1,0 +1,326 @@
+import io
+import json
+import os
+import sys
+import tarfile
+
+import pytest
+
+from tests.buildpacks.sandbox import APPS, LIFECYCLE, REPOSITORY, files_of, packed
+
+sys.path.insert(0, str(REPOSITORY / "buildpacks"))
+
+from lifecycle import packs, slugignore, unpack  # noqa: E402
+from lifecycle.packs import Place, ScriptPack  # noqa: E402
+from lifecycle.say import Failure  # noqa: E402
+
+
+# -- choosing ------------------------------------------------------------------------------
+
+
+def test_a_procfile_is_enough(sandbox):
+    built = sandbox.build(APPS / "procfile-only")
+    assert built.status == 0
+    assert built.build["procfile"].startswith("web: python3 -m http.server")
+    with sandbox.serving(built, 'python3 -m http.server "$PORT"') as site:
+        assert site.get("/hello.txt").body == b"Hello from a Procfile\n"
+
+
+def test_an_app_of_several_process_types_is_built_once(sandbox):
+    built = sandbox.build(APPS / "web-worker")
+    assert built.build["procfile"].count("\n") == 3
+    with sandbox.serving(built, "python3 -u web.py") as site:
+        assert site.get().body == b"Hello from web\n"
+
+
+def test_when_nothing_fits_the_error_says_what_would(sandbox):
+    failed = sandbox.build({"readme.txt": "hello"})
+    assert failed.status == 1
+    assert failed.error["message"] == "no buildpack fits this app"
+    for word in ("requirements.txt", "package.json", "index.html", "Procfile"):
+        assert word in failed.error["hint"]
+
+
+def test_python_comes_before_node_and_both_can_be_chosen(sandbox):
+    both = {
+        **{name: data.decode() for name, data in files_of(APPS / "flask").items()},
+        "package.json": json.dumps({"name": "x", "scripts": {"build": "echo made > made.txt"}}),
+    }
+    assert sandbox.build(both).build["buildpacks"] == ["python"]
+    built = sandbox.build({**both, ".buildpacks": "# both\nheroku/nodejs\nheroku/python\n"})
+    assert built.status == 0, built.output
+    assert built.build["buildpacks"] == ["nodejs", "python"]
+    assert (built.app / "made.txt").read_text() == "made\n"
+    path = built.build["environment"]["PATH"].split(":")
+    assert path.index("/app/.venv/bin") < path.index("/app/.heroku/node/bin")
+    with sandbox.serving(built) as site:
+        assert site.get().status == 200
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "python",
+        "heroku/python",
+        "heroku-buildpack-python",
+        "https://github.com/heroku/heroku-buildpack-python",
+        "https://github.com/heroku/heroku-buildpack-python.git",
+        "https://github.com/heroku/heroku-buildpack-python.git#v200",
+    ],
+)
+def test_herokus_own_names_and_addresses_mean_our_packs(reference):
+    assert packs.resolve(reference) == "python"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("https://example.com/me/my-buildpack", "buildpacks from an address are not possible yet"),
+        ("git@example.com:me/python.git", "buildpacks from an address are not possible yet"),
+        ("../../etc", "there is no buildpack named etc"),
+        ("..", "'..' is not the name of a buildpack"),
+        ("cobol", "there is no buildpack named cobol"),
+        ("lifecycle", "there is no buildpack named lifecycle"),
+    ],
+)
+def test_a_buildpack_that_is_not_there_is_refused(sandbox, reference, message):
+    failed = sandbox.build({"Procfile": "web: x\n"}, buildpacks=[reference])
+    assert failed.status == 1
+    assert failed.error["message"].startswith(message)
+
+
+def test_a_chosen_buildpack_that_does_not_fit_says_what_it_looks_for(sandbox):
+    failed = sandbox.build({"Procfile": "web: x\n"}, buildpacks=["nodejs"])
+    assert failed.error["message"] == (
+        "the nodejs buildpack was chosen, but does not fit: it looks for package.json"
+    )
+
+
+def test_app_json_chooses_when_nothing_else_does(sandbox):
+    manifest = json.dumps({"buildpacks": [{"url": "heroku/procfile"}]})
+    built = sandbox.build({"Procfile": "web: x\n", "index.html": "x", "app.json": manifest})
+    assert built.build["buildpacks"] == ["procfile"]
+    assert built.build["app_json"] == manifest
+
+
+def test_a_plan_that_changed_is_told_before_anything_is_compiled(sandbox):
+    archive = packed(files_of(APPS / "flask"))
+    have = ["--have", json.dumps([{"name": "dependencies", "pack": "python", "provides": []}])]
+    folders = {"config": sandbox.fresh("config"), "cache": sandbox.fresh("cache")}
+    done = sandbox.run([*LIFECYCLE, "build", *have], [], archive, **folders)
+    assert done.status == 10
+    assert "build" not in done.results
+    assert not list((done.upper / "app").glob("__pycache__"))
+
+
+# -- unpacking -----------------------------------------------------------------------------
+
+
+def tar(*members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, fields in members:
+            member = tarfile.TarInfo(name)
+            data = fields.pop("data", b"")
+            member.size = len(data)
+            for key, value in fields.items():
+                setattr(member, key, value)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def unpacked(archive, target):
+    return unpack.unpack(io.BytesIO(archive), str(target))
+
+
+def test_files_folders_links_and_modes_arrive(tmp_path):
+    long = "a" * 60 + "/" + "b" * 90 + "/" + "ü" * 40
+    count = unpacked(
+        tar(
+            ("run.sh", {"data": b"#!", "mode": 0o775, "mtime": 1_700_000_000}),
+            ("folder", {"type": tarfile.DIRTYPE}),
+            ("folder/link", {"type": tarfile.SYMTYPE, "linkname": "../run.sh"}),
+            (long, {"data": b"x" * 1000}),
+        ),
+        tmp_path,
+    )
+    assert count == 3
+    assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "run.sh").stat().st_mtime == 1_700_000_000
+    assert os.readlink(tmp_path / "folder/link") == "../run.sh"
+    assert (tmp_path / long).read_bytes() == b"x" * 1000
+
+
+def test_what_gnu_tar_writes_is_read_too(tmp_path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        member = tarfile.TarInfo("./" + "n" * 150 + "/file")
+        archive.addfile(member)
+    unpacked(buffer.getvalue(), tmp_path)
+    assert (tmp_path / ("n" * 150) / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([("../up", {})], "the source has a file with the path '../up'"),
+        ([("/etc/passwd", {})], "the source has a file with the path '/etc/passwd'"),
+        ([("a/../../b", {})], "the source has a file with the path 'a/../../b'"),
+        ([("a", {"type": tarfile.SYMTYPE, "linkname": "/etc"})], "the symbolic link a points outside"),
+        (
+            [("a/b", {"type": tarfile.SYMTYPE, "linkname": "../../c"})],
+            "the symbolic link a/b points outside",
+        ),
+        ([("a", {}), ("b", {"type": tarfile.LNKTYPE, "linkname": "a"})], "b is a hard link"),
+        ([("dev", {"type": tarfile.CHRTYPE})], "dev is a device"),
+        ([("pipe", {"type": tarfile.FIFOTYPE})], "pipe is a named pipe"),
+        (
+            [("a", {"type": tarfile.SYMTYPE, "linkname": "b"}), ("a/x", {})],
+            "a is both a folder and something else",
+        ),
+        ([("a", {}), ("a/x", {})], "a is both a folder and something else"),
+        ([("a/x", {}), ("a", {})], "a is both a folder and something else"),
+    ],
+)  # fmt: skip
+def test_a_hostile_archive_is_refused_by_name(tmp_path, members, message):
+    with pytest.raises(Failure) as caught:
+        unpacked(tar(*members), tmp_path / "in")
+    assert caught.value.message.startswith(message)
+    assert os.listdir(tmp_path) in (["in"], [])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    yield
+    if (tmp_path / "in").exists() and not os.listdir(tmp_path / "in"):
+        (tmp_path / "in").rmdir()
+
+
+def test_a_link_that_is_replaced_is_not_followed(tmp_path):
+    members = (
+        ("a", {"type": tarfile.SYMTYPE, "linkname": "b"}),
+        ("a", {"data": b"new"}),
+    )
+    unpacked(tar(*members), tmp_path / "in")
+    assert not (tmp_path / "in/b").exists()
+    assert (tmp_path / "in/a").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("cut", [0, 100, 512, 700])
+def test_an_archive_that_ends_early_is_refused(tmp_path, cut):
+    with pytest.raises(Failure, match="ended early"):
+        unpacked(tar(("a", {"data": b"x" * 600}))[:cut], tmp_path / "in")
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    with pytest.raises(Failure, match="not a tar archive"):
+        unpacked(b"PK" + b"\x01" * 2000, tmp_path / "in")
+
+
+def test_too_many_files_and_too_many_bytes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(unpack, "MAX_BYTES", 1000)
+    with pytest.raises(Failure, match="more than 3 files"):
+        unpacked(tar(*((f"f{n}", {}) for n in range(4))), tmp_path / "in")
+    with pytest.raises(Failure, match="larger than 0 MiB"):
+        unpacked(tar(("big", {"data": b"x" * 1001})), tmp_path / "in")
+
+
+def test_a_link_out_of_the_tree_fails_a_real_build_with_its_name(sandbox):
+    archive = packed({"Procfile": b"web: x\n"}, {"config/keys": "../../etc/shadow"})
+    failed = sandbox.build({}, archive=archive)
+    assert failed.status == 1
+    assert failed.error["message"] == (
+        "the symbolic link config/keys points outside the repository (../../etc/shadow)"
+    )
+
+
+# -- .slugignore ---------------------------------------------------------------------------
+
+
+def test_slugignore_leaves_files_out_as_gitignore_would(tmp_path):
+    names = [
+        "Procfile", "tests/a.py", "src/tests/b.py", "docs/x.md", "docs/keep/y.txt", "src/docs/z.md",
+        "logo.psd", "art/deep/big.psd", "a[1].txt", "build/out", "src/build", "one.tmp", "two.tmp",
+    ]  # fmt: skip
+    for name in names:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    rules = "# not needed\n\n*.psd\ntests/\n/docs/*.md\n!logo.psd\nbuild/\n**/deep\n[ot]??.tmp\n"
+    (tmp_path / "in/.slugignore").write_text(rules)
+    slugignore.apply(str(tmp_path / "in"))
+    left = {
+        str(path.relative_to(tmp_path / "in"))
+        for path in (tmp_path / "in").rglob("*")
+        if path.is_file()
+    }
+    assert left == {
+        ".slugignore", "Procfile", "docs/keep/y.txt", "src/docs/z.md", "a[1].txt", "src/build",
+    }  # fmt: skip
+
+
+def test_slugignore_works_in_a_build(sandbox):
+    files = {"Procfile": "web: x\n", "film.mov": "x" * 100, ".slugignore": "*.mov\n"}
+    built = sandbox.build(files)
+    assert ".slugignore left out 1" in built.output
+    assert not (built.app / "film.mov").exists()
+
+
+# -- other people's buildpacks ---------------------------------------------------------------
+
+
+SCRIPTS = {
+    "detect": "#!/bin/bash\n[ -f \"$1/app.txt\" ] && echo Text\n",
+    "compile": (
+        "#!/bin/bash\nset -e\n[ -f bin/detect ]\n[ -z \"${GIT_DIR+x}\" ]\n[ -z \"${TOKEN+x}\" ]\n"
+        'cat "$3/TOKEN" > "$1/token"\ntouch "$2/kept"\necho "-----> Made"\n'
+        "echo 'export ADDED=\"two words\"' > export\n"
+    ),
+    "release": "#!/bin/bash\necho '---'\necho 'default_process_types:'\necho '  web: ./serve'\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    root = tmp_path / "pack"
+    (root / "bin").mkdir(parents=True)
+    for name, text in SCRIPTS.items():
+        (root / "bin" / name).write_text(text)  # not executable, as archives lose it
+    for name in ("app", "cache", "config"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "config/TOKEN").write_text("s3cret")
+    (tmp_path / "app/app.txt").touch()
+    place = Place(str(tmp_path / "app"), str(tmp_path / "cache"), str(tmp_path / "config"))
+    return ScriptPack("text", str(root)), place, tmp_path
+
+
+def test_a_foreign_pack_is_run_by_herokus_contract(foreign, monkeypatch):
+    pack, place, tmp_path = foreign
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    assert pack.detect(place) == ("Text", [])
+    environment = pack.compile(place, dict(os.environ))
+    assert environment["ADDED"] == "two words"
+    assert (tmp_path / "app/token").read_text() == "s3cret"
+    assert (tmp_path / "cache/kept").exists()
+    (tmp_path / "app/app.txt").unlink()
+    assert pack.detect(place) is None
+
+
+def test_a_foreign_pack_that_fails_is_named(foreign):
+    pack, place, tmp_path = foreign
+    (tmp_path / "pack/bin/compile").write_text("#!/bin/bash\nexit 7\n")
+    with pytest.raises(Failure, match="the text buildpack's compile failed with status 7"):
+        pack.compile(place, dict(os.environ))
+
+
+def test_release_in_yaml_is_understood(sandbox):
+    script = (
+        "import sys; sys.path[:0] = ['/buildpacks']\n"
+        "from lifecycle import packs\n"
+        "print(packs.yaml('---\\ndefault_process_types:\\n  web: ./serve\\n'))\n"
+    )
+    folders = {"config": sandbox.fresh("config"), "cache": sandbox.fresh("cache")}
+    done = sandbox.run(["/usr/bin/python3", "-c", script], [], **folders)
+    assert done.output == "{'default_process_types': {'web': './serve'}}\n"
