@@ -3,17 +3,21 @@
 Touches: the instance's lock file, signals, systemd's notification socket (sd_notify(3)).
 """
 
+import ctypes
 import fcntl
+import gc
 import logging
 import os
 import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from paas import settings as settings_module
 from paas.command import Runner
@@ -89,6 +93,7 @@ def serve(platform: Platform, settings: Settings) -> None:
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)
+        settle()
         notify("READY=1")
         log.info("ready", extra={"socket": settings.socket, "ssh_port": settings.ssh_port})
         stop.wait()
@@ -103,6 +108,7 @@ def local_door(platform: Platform, sessions: Sessions) -> LocalDoor:
 
 def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
     """The SSH door over this platform; paramiko is imported here, once the rest has started."""
+    leave_out("invoke")  # paramiko's, for clients' configuration files: 3 MB
     from paas.deploy.receive import prepare_push  # noqa: PLC0415
     from paas.doors.ssh.door import SshDoor  # noqa: PLC0415
     from paas.doors.ssh.receive import GitServer  # noqa: PLC0415
@@ -161,6 +167,19 @@ def raise_descriptor_limit() -> None:
     """Every connection costs a few descriptors: take what we are allowed."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def leave_out(package: str) -> None:
+    """Have a package that another imports only if it can (ImportError is caught) not imported."""
+    sys.modules.setdefault(package, cast("ModuleType", None))
+
+
+def settle() -> None:
+    """Start-up is over: give back what it used, and have the collector pass over what stays."""
+    gc.collect()
+    gc.freeze()
+    with suppress(OSError, AttributeError):  # a C library without malloc_trim(3)
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def notify(state: str) -> None:
