@@ -40,7 +40,8 @@ def build(
         if done.upper is None:
             raise PaasError("the buildpacks changed their plan while building", "push again")
         remember(shop, done.plan)
-        return commit(shop, [layer for _, layer in have], done.upper, done.results["build"])
+        kept = [layer for plan, layer in have if not plan.document.get("build_only")]
+        return commit(shop, kept, done.upper, done.results["build"])
 
 
 @contextmanager
