@@ -73,7 +73,8 @@ def told(console: Console, error: PaasError) -> int:
     """The failure in its own words, without anything that drives a terminal."""
     for text in (error.message, error.hint):
         if text:
-            console.warn(plain(text)[:MESSAGE_LENGTH])
+            shown = plain(text)[:MESSAGE_LENGTH]
+            console.warn("".join(one if one.isprintable() or one == "\n" else "?" for one in shown))
     return error.exit_code
 
 

@@ -1,0 +1,232 @@
+"""A platform whose store, logs and repositories are real, and whose engine only remembers."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from paas.command import Runner
+from paas.commands.table import dispatch
+from paas.console import Console
+from paas.git.repositories import Repositories
+from paas.logs.logs import Logs
+from paas.model.app import App
+from paas.model.caller import Caller, Role
+from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usage
+from paas.model.release import Image, Layer, Release
+from paas.model.route import Route
+from paas.platform import Platform
+from paas.settings import Settings
+from paas.store.store import Store
+
+ADMIN = Caller("alice", "ssh", frozenset({Role.ADMIN}))
+ROOT = Caller("root", "local", frozenset({Role.ADMIN}))
+GIT = Caller("git", "hook", frozenset({Role.HOOK}))
+NOBODY = Caller("mallory", "ssh", frozenset())
+
+
+class FakeEngine:
+    """Containers that are what the test says they are."""
+
+    def __init__(self) -> None:
+        self.containers: list[Container] = []
+
+    def list(self, app: str | None = None) -> list[Container]:
+        return [one for one in self.containers if app in (None, one.spec.app)]
+
+    def get(self, container_id: str) -> Container | None:
+        return next((one for one in self.containers if one.id == container_id), None)
+
+    def usage(self, _container_id: str) -> Usage:
+        return Usage(memory_bytes=1 << 20, cpu_seconds=1.5, pids=3)
+
+    def remove(self, container_id: str) -> None:
+        self.containers = [one for one in self.containers if one.id != container_id]
+
+    def stop(self, _container_id: str, _grace_s: float) -> ExitStatus:
+        return ExitStatus(0)
+
+
+class FakeProxy:
+    """Remembers what was published last."""
+
+    def __init__(self) -> None:
+        self.published: dict[str, Route] = {}
+
+    def publish(self, route: Route) -> None:
+        self.published[route.app] = route
+
+    def withdraw(self, app: str) -> None:
+        self.published.pop(app, None)
+
+
+@dataclass
+class Said:
+    """What a command left: exit code and both outputs."""
+
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Admin:
+    """Types commands, as one caller or another, and reads what they say."""
+
+    platform: Platform
+    caller: Caller = ADMIN
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *argv: str, stdin: bytes = b"", caller: Caller | None = None) -> Said:
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            given.write(stdin)
+            given.seek(0)
+            streams = (given.fileno(), out.fileno(), err.fileno())
+            console = Console(*streams, environment=self.environment)
+            status = dispatch(self.platform, caller or self.caller, argv, console)
+            os.lseek(out.fileno(), 0, os.SEEK_SET)
+            os.lseek(err.fileno(), 0, os.SEEK_SET)
+            return Said(status, out.read().decode(), err.read().decode())
+
+    def ok(self, *argv: str, stdin: bytes = b"", caller: Caller | None = None) -> str:
+        said = self(*argv, stdin=stdin, caller=caller)
+        assert said.status == 0, (argv, said)
+        return said.out
+
+    def fails(self, *argv: str, stdin: bytes = b"", caller: Caller | None = None) -> Said:
+        said = self(*argv, stdin=stdin, caller=caller)
+        assert said.status != 0, (argv, said)
+        assert said.err.startswith(" !     "), said
+        assert "Traceback" not in said.err
+        assert "inside paas" not in said.err, said
+        return said
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    runner = Runner()
+    store = Store(settings)
+    made = Platform(
+        settings=settings,
+        runner=runner,
+        store=store,
+        engine=cast("Any", FakeEngine()),
+        layers=cast("Any", SimpleNamespace(list=list)),
+        stack=cast("Any", None),
+        networks=cast("Any", SimpleNamespace(remove_app=lambda _slot: None)),
+        proxy=cast("Any", FakeProxy()),
+        repositories=Repositories(settings, runner),
+        logs=Logs(settings),
+    )
+    yield made
+    store.close()
+
+
+@pytest.fixture
+def admin(platform: Platform) -> Admin:
+    """An administrator at the other end of SSH."""
+    return Admin(platform)
+
+
+@pytest.fixture
+def blog(admin: Admin) -> App:
+    """An app that nobody has deployed yet."""
+    admin.ok("apps:create", "blog")
+    return admin.platform.store.apps.get("blog")
+
+
+IMAGE = Image(
+    "image1",
+    (Layer("stack", 0), Layer("source-1", 7)),
+    {"web": "python app.py", "worker": "python work.py", "release": "migrate"},
+    environment={"SECRET_OF_IMAGE": "hidden-in-image"},
+    buildpacks=("python",),
+    commit="c" * 40,
+)
+
+
+def deploy(platform: Platform, app: App, description: str = "Deploy cccccccc") -> Release:
+    """A release that serves, without containers."""
+    config = platform.store.config.merged(app)
+    release = platform.store.releases.cut(app, IMAGE, config, description, "alice")
+    platform.store.releases.succeed(release)
+    return release
+
+
+def boot(
+    platform: Platform, app: App, slot: str = "web.1", ended: ExitStatus | None = None,
+    kind: Kind = Kind.APP,
+) -> Container:  # fmt: skip
+    """A container of an app, in service when it is a process of it."""
+    process, _, index = slot.partition(".")
+    spec = ContainerSpec(
+        id=f"{process}{index}".ljust(10, "x")[:10], app=app.name, slot=app.slot, kind=kind,
+        process=process, index=int(index), layers=IMAGE.layers, argv=("/.paas/launch", "x"),
+        environment={"TOKEN": "hidden-in-container"}, release=1,
+    )  # fmt: skip
+    container = Container(spec, IPv4Address("10.1.2.3"), 4711, datetime.now(UTC), ended)
+    engine = cast("FakeEngine", platform.engine)
+    engine.containers.append(container)
+    if kind is Kind.APP:
+        ids = [one.id for one in engine.list(app.name) if one.spec.kind is Kind.APP]
+        platform.store.properties.set(app, "ps", "in-service", json.dumps(ids))
+    return container
+
+
+@pytest.fixture
+def deployed(platform: Platform, blog: App) -> App:
+    """An app with a release and a running web process."""
+    deploy(platform, blog)
+    boot(platform, blog)
+    return blog
+
+
+class Recorder:
+    """Stands in for the deploy room: remembers calls, answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.answers: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.calls.append((name, (*arguments[1:], *named.values())))
+            answer = self.answers.get(name)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """The pipeline, only remembered: what it does has tests of its own."""
+    recorder = Recorder()
+    for noun in ("apps", "config", "ps", "releases"):
+        monkeypatch.setattr(f"paas.commands.{noun}.pipeline", recorder)
+    return recorder
+
+
+@pytest.fixture
+def oneoff(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr("paas.commands.run.oneoff", recorder)
+    return recorder
