@@ -89,7 +89,7 @@ class EmbeddedEngine:
             return None
         entry.stopping = True
         if not entry.ended.is_set():
-            processes.signal_first(entry.container.pid, self._cgroups.path(container_id))
+            processes.terminate_first(entry.container.pid, self._cgroups.path(container_id))
             if not entry.ended.wait(grace_s):
                 self._cgroups.kill(container_id)
                 entry.ended.wait(KILL_TIMEOUT_S)
@@ -103,6 +103,8 @@ class EmbeddedEngine:
         self._exits.forget(container_id)
         self._bundles.take_down(container_id)
         self._index.drop(container_id)
+        with self._index.lock:
+            self._unheard = [one for one in self._unheard if one.id != container_id]
 
     # -- in the foreground -----------------------------------------------------------
 

@@ -5,6 +5,7 @@ Touches: /proc (read), signals. Source: proc(5), /proc/<pid>/stat.
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from paas.engines.embedded.cgroups import signal_process
 
 ROUNDS = 20
+READY_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,33 @@ def arguments() -> Iterator[list[str]]:
                 continue
 
 
-def signal_first(pid: int, cgroup: str, number: int = signal.SIGTERM) -> None:
-    """Signal a container's first process, if it is still that."""
+def terminate_first(pid: int, cgroup: str) -> None:
+    """Send SIGTERM to a container's first process, if it is still that.
+
+    A first process that is not ready for a signal never gets it (pid_namespaces(7)),
+    so init, just started, is given the moment until it has blocked them all to wait for.
+    """
     try:
         process = os.pidfd_open(pid)
-    except (ProcessLookupError, OSError):
+    except OSError:
         return
     try:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not awaits_signals(pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
         if belongs(pid, cgroup):
-            signal.pidfd_send_signal(process, number)
+            signal.pidfd_send_signal(process, signal.SIGTERM)
     except ProcessLookupError:
         return
     finally:
         os.close(process)
+
+
+def awaits_signals(pid: int) -> bool:
+    """Whether a process has blocked SIGTERM; true as well when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    masks = [line.split()[1] for line in text.splitlines() if line.startswith("SigBlk:")]
+    return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
