@@ -223,6 +223,7 @@ def make_points(draft: Path, files: tuple[str, ...], directories: tuple[str, ...
         path.chmod(0o644)
     for directory, _, _ in os.walk(draft):
         Path(directory).chmod(0o755)  # whatever the daemon's umask
+    (draft / "tmp").chmod(0o1777)  # runc gives what it mounts there the same mode
 
 
 def refuse_links(root: Path) -> None:

@@ -68,10 +68,15 @@ def runc(directories: Directories, *arguments: str, log: Path | None = None) -> 
 
 
 def runc_run(directories: Directories, container_id: str) -> tuple[str, ...]:
-    """Run a container in the foreground, its streams relayed."""
+    """Run a container in the foreground, its streams relayed.
+
+    runc keeps the cgroup afterwards: it says whether the kernel killed for memory.
+    """
     return runc(
         directories,
-        *("run", "--bundle", str(directories.container(container_id)), "--no-new-keyring"),
+        # kept when it ends: the control group still has to say whether memory ran out
+        *("run", "--keep", "--no-new-keyring"),
+        *("--bundle", str(directories.container(container_id))),
         *("--pid-file", str(directories.pid_file(container_id)), container_id),
         log=directories.runc_log(container_id),
     )
