@@ -181,7 +181,7 @@ class Console:
     def raw(self) -> Iterator[None]:
         """The caller's terminal passes every key on, unechoed, and is restored at the end."""
         before = termios.tcgetattr(self.stdin)
-        tty.setraw(self.stdin)
+        tty.setraw(self.stdin, termios.TCSADRAIN)  # what was typed already still counts
         try:
             yield
         finally:

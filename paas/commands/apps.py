@@ -1,7 +1,5 @@
 """apps: making, listing, renaming, locking and destroying them."""
 
-import contextlib
-
 import click
 
 from paas.commands import report
@@ -9,8 +7,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import NEW_APP, app_argument, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import fleet, pipeline, route
-from paas.errors import PaasError
+from paas.deploy import fleet, pipeline
 from paas.model.app import App
 
 
@@ -19,15 +16,7 @@ from paas.model.app import App
 def create(context: Context, name: str) -> None:
     """Make an app; a first push makes it as well."""
     platform = context.platform
-    app = platform.store.apps.create(name)
-    try:
-        platform.repositories.ensure(name)
-        route.publish(platform, app)
-    except BaseException:
-        platform.store.apps.remove(app)
-        with contextlib.suppress(PaasError):
-            platform.repositories.remove(name)
-        raise
+    pipeline.create(platform, name)
     context.console.step(f"Creating {name}... done")
 
 

@@ -20,6 +20,19 @@ from paas.model.release import Image, Release
 from paas.platform import Platform
 
 
+def create(platform: Platform, name: str) -> App:
+    """Make an app, its repository and its place in the proxy; all of it or nothing."""
+    app = platform.store.apps.create(name)
+    try:
+        platform.repositories.ensure(name)
+        route.publish(platform, app)
+    except BaseException:
+        platform.store.apps.remove(app)
+        platform.repositories.remove(name)
+        raise
+    return app
+
+
 def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release:
     """Deploy a pushed commit; raises PaasError with the old release serving as before."""
     with operation(platform, pushed.app, console) as app:

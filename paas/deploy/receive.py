@@ -32,7 +32,7 @@ def prepare_push(platform: Platform, name: str, actor: str) -> None:
     """Make the app and its repository when this is its first push; refuse when it is locked."""
     app = platform.store.apps.find(app_name(name))
     if app is None:
-        app = platform.store.apps.create(name)
+        app = pipeline.create(platform, name)
         platform.logs.append(name, f"Created by the first push of {actor}")
     if app.locked:
         raise PaasError(f"{name} is locked: deploys are refused", f"paas apps:unlock {name}")
