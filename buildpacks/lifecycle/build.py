@@ -26,12 +26,14 @@ def build(place: Place, result_dir: str, named: list[str], have: list[Any], *, a
     `layers`. again: the same push a second time, so that what has been said is not.
     """
     unpack_source(place, have)
+    say.to(None if again else 1)
+    leave_out(place)
     chosen, seen = packs.chosen(place, named)
+    announce(seen)
     plan = [layer for pack in chosen for layer in pack.plan(place)]
+    say.to(1)
     names = [pack.name for pack in chosen]
     results.write(result_dir, "plan", {"buildpacks": names, "layers": plan})
-    if not again:
-        announce(seen)
     if plan != have:
         return LAYERS_NEEDED
     environment = compiled(place, chosen)
@@ -58,6 +60,10 @@ def unpack_source(place: Place, have: list[Any]) -> None:
     for path in sorted(ignored):
         say.warning(f"{path} is in the repository, but is made anew by the build: left out")
         say.warning(f"remove it with: git rm -r --cached {path}, and name it in .gitignore")
+
+
+def leave_out(place: Place) -> None:
+    """What .slugignore names."""
     if removed := slugignore.apply(place.build_dir):
         say.detail(f".slugignore left out {removed} files and folders")
 

@@ -19,6 +19,9 @@ def main(argv: list[str]) -> int:
         return run(argv)
     except Failure as failure:
         return failed(failure)
+    except (RecursionError, MemoryError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "too large"
+        return failed(Failure(f"a file of the app that the build reads is {reason}"))
     except OSError as error:
         reason = f"{error.filename or 'the build'}: {error.strerror}"
         return failed(Failure(f"the build failed on {reason}", "see the lines above"))

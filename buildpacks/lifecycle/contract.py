@@ -19,6 +19,8 @@ def main(path: str) -> int:
     """Run the verb that path, a file of a pack's bin/, is named after."""
     relative = os.path.relpath(os.path.abspath(path), packs.ROOT)
     pack, _, program = relative.partition("/bin/")
+    if program in ("detect", "plan", "release"):
+        say.to(2)  # their standard output is their result
     try:
         return run(packs.load(pack), program, sys.argv[1:])
     except Failure as failure:
@@ -36,13 +38,18 @@ def run(pack: packs.Pack, program: str, arguments: list[str]) -> int:
     place = Place(*(arguments + [NOWHERE] * 3)[:3])
     if program == "plan":
         place = Place(arguments[0], NOWHERE, arguments[1])
-        say.line(json.dumps(pack.plan(place)))
+        answer(json.dumps(pack.plan(place)))
     elif program == "detect":
         found = pack.detect(place)
-        say.line(found[0] if found else "no")
+        answer(found[0] if found else "no")
         return 0 if found else 1
     elif program == "compile":
         pack.compile(place, dict(os.environ))
     else:
-        say.line(json.dumps(pack.release(Place(arguments[0], NOWHERE, NOWHERE))))
+        answer(json.dumps(pack.release(Place(arguments[0], NOWHERE, NOWHERE))))
     return 0
+
+
+def answer(text: str) -> None:
+    say.to(1)
+    say.line(text)

@@ -6,6 +6,8 @@ the tools we start keep their order.
 
 import os
 
+target: int | None = 1
+
 
 class Failure(Exception):
     """A build that cannot go on: one line of cause, one line of remedy."""
@@ -37,5 +39,11 @@ def line(text: str) -> None:
 
 def write(data: bytes) -> None:
     """All of data, however much the pipe takes at once."""
-    while data:
-        data = data[os.write(1, data) :]
+    while data and target is not None:
+        data = data[os.write(target, data) :]
+
+
+def to(descriptor: int | None) -> None:
+    """Speak to another descriptor from now on, or to nobody."""
+    global target  # noqa: PLW0603 - a process has one standard output
+    target = descriptor

@@ -43,16 +43,14 @@ def environment(cache: str, variables: dict[str, str], node: str) -> dict[str, s
         "npm_config_fund": "false",
         "npm_config_audit": "false",
         "npm_config_progress": "false",
-        "npm_config_nodedir": headers(node),
-        "npm_config_store_dir": f"{cache}/pnpm",
-        "npm_config_package_import_method": "copy",
+        # npm_config_nodedir to older versions; npm of today warns of that name
+        "npm_package_config_node_gyp_nodedir": headers(node),
         "YARN_CACHE_FOLDER": f"{cache}/yarn",
         "YARN_GLOBAL_FOLDER": f"{cache}/yarn-berry",
         "YARN_NODE_LINKER": "node-modules",
         "YARN_ENABLE_TELEMETRY": "0",
         "YARN_ENABLE_PROGRESS_BARS": "0",
         "YARN_HTTPS_CA_FILE_PATH": os.environ.get("NODE_EXTRA_CA_CERTS", ""),
-        "CI": "true",
     }
 
 
@@ -186,13 +184,23 @@ def install(source: str, cache: str, variables: dict[str, str], *, everything: b
     kind = "all" if everything else "production"
     say.step(f"Installing {kind} dependencies with {chosen.name} ({chosen.lock})")
     placed = place(source) if source != APP else []
-    base = environment(cache, variables, NODE)
+    base = {**environment(cache, variables, NODE), **settings(chosen, cache), "CI": "true"}
     for argv in commands(chosen, source, everything=everything):
         done = child.run(argv, base, APP)
         if done.status:
             raise explain.installer(chosen.name, done.output)
     for path in placed:
         os.unlink(path)
+
+
+def settings(chosen: manifest.Installer, cache: str) -> dict[str, str]:
+    """What only one installer knows; the others would warn of it."""
+    if chosen.name == "pnpm":
+        return {
+            "npm_config_store_dir": f"{cache}/pnpm",
+            "npm_config_package_import_method": "copy",
+        }
+    return {}
 
 
 def place(source: str) -> list[str]:
@@ -223,15 +231,15 @@ def commands(chosen: manifest.Installer, source: str, *, everything: bool) -> li
         omit = "--include=dev" if everything else "--omit=dev"
         return [[*npm(NODE), "ci", omit, "--no-audit", "--no-fund"]]
     if chosen.name == "pnpm":
-        production = [] if everything else ["--prod"]
-        return [["pnpm", "install", "--frozen-lockfile", "--reporter=append-only", *production]]
+        production = "--prod=false" if everything else "--prod"
+        return [["pnpm", "install", "--frozen-lockfile", "--reporter=append-only", production]]
     yarn = yarn_argv(source)
     if berry(source, chosen):
         check = [*yarn, "install", "--immutable"]
         return [check] if everything else [[*yarn, "workspaces", "focus", "--all", "--production"]]
-    production = [] if everything else ["--production"]
+    production = f"--production={'false' if everything else 'true'}"
     return [
-        [*yarn, "install", "--frozen-lockfile", "--non-interactive", "--no-progress", *production]
+        [*yarn, "install", "--frozen-lockfile", "--non-interactive", "--no-progress", production]
     ]
 
 

@@ -3,25 +3,30 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from paas.command import Runner
+from paas.image.stack import Stack
 from tests.buildpacks.sandbox import Sandbox
+from tests.conftest import own_settings
 
 
 @pytest.fixture(scope="session")
-def build_root(request) -> list[Path]:
+def build_root() -> list[Path]:
     """Directories of the build stack, top first."""
     given = os.environ.get("PAAS_TEST_BUILD_ROOT")
     if given:
         return [Path(path) for path in given.split(":")]
-    stack = request.getfixturevalue("stack")
+    stack = Stack(own_settings(), Runner())
+    stack.ensure(lambda _: None)
     return [stack.layers.path(layer) for layer in reversed(stack.build_layers)]
 
 
 @pytest.fixture(scope="session")
-def sandbox(build_root):
+def sandbox(build_root) -> Iterator[Sandbox]:
     root = Path(tempfile.mkdtemp(prefix="paas-buildpacks-", dir="/var/tmp"))
     root.chmod(0o755)
     yield Sandbox(root, build_root)

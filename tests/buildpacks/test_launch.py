@@ -1,5 +1,4 @@
 import signal
-import time
 
 import pytest
 
@@ -88,8 +87,18 @@ def test_a_signal_reaches_the_app_itself(sandbox, command):
     assert (output, child.returncode) == (b"told\n", 5)
 
 
+TIMER = """
+import subprocess, time
+best = 9
+for _ in range(10):
+    began = time.perf_counter()
+    subprocess.run(["/.paas/launch", "true"])
+    best = min(best, time.perf_counter() - began)
+print(best * 1000)
+"""
+
+
 def test_a_launch_costs_a_few_milliseconds(launched):
-    script = "import subprocess, time\nbest = 9\nfor _ in range(10):\n    t = time.perf_counter(); subprocess.run(['/.paas/launch', 'true']); best = min(best, time.perf_counter() - t)\nprint(best * 1000)\n"
-    began = time.monotonic()
-    done = launched({"time.py": script}, "python3 time.py")
-    assert float(done.output) < 50, time.monotonic() - began
+    done = launched({"timer.py": TIMER}, "python3 timer.py")
+    print(f"launch: {done.output.strip()} ms")
+    assert float(done.output) < 50

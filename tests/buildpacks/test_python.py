@@ -80,9 +80,20 @@ DJANGO = [
 ]
 
 
+FASTAPI = """
+from fastapi import FastAPI
+
+api: FastAPI = FastAPI()
+
+
+@api.get("/")
+def hello():
+    return "hello"
+"""
+
+
 def test_fastapi_is_served_by_uvicorn(sandbox):
-    app = "from fastapi import FastAPI\n\napi: FastAPI = FastAPI()\n\n@api.get('/')\ndef hello():\n    return 'hello'\n"
-    built = sandbox.build({"main.py": app, "requirements.txt": "fastapi\nuvicorn\n"})
+    built = sandbox.build({"main.py": FASTAPI, "requirements.txt": "fastapi\nuvicorn\n"})
     assert built.build["processes"] == {"web": "uvicorn main:api --host 0.0.0.0 --port $PORT"}
     with sandbox.serving(built) as site:
         assert site.get().body == b'"hello"'
@@ -120,10 +131,17 @@ def test_included_requirements_are_part_of_the_key(sandbox):
     assert "itsdangerous" in built.output
 
 
+BUILD_SYSTEM = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+"""
+
+
 def test_requirements_from_the_repository_itself_take_the_whole_tree(sandbox):
     files = {
         "requirements.txt": "-e ./library\n",
-        "library/pyproject.toml": '[project]\nname = "shelf"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
+        "library/pyproject.toml": '[project]\nname = "shelf"\nversion = "1"\n' + BUILD_SYSTEM,
         "library/shelf.py": "def book():\n    return 'a book'\n",
         "Procfile": "web: true\n",
     }
@@ -257,7 +275,10 @@ CLICK_HASH = "ae74fb96c20a0277a1d615f1e4d73c8414f5a98db8b799a7931d1582f3390c28"
 
 
 def test_poetry_lock_is_read_by_poetry(sandbox):
-    ask = "from poetry.factory import Factory; print(Factory().create_poetry('.').locker._get_content_hash())"
+    ask = (
+        "from poetry.factory import Factory\n"
+        "print(Factory().create_poetry('.').locker._get_content_hash())\n"
+    )
     made = tool(
         sandbox,
         {"pyproject.toml": POETRY, "ask.py": ask},
@@ -274,8 +295,9 @@ def test_poetry_lock_is_read_by_poetry(sandbox):
 
 
 def test_pipfile_lock_is_installed_with_its_hashes(sandbox):
-    hashes = '"sha256:ae74fb96c20a0277a1d615f1e4d73c8414f5a98db8b799a7931d1582f3390c28"'
-    lock = '{"_meta": {"sources": []}, "default": {"click": {"version": "==8.1.7", "hashes": [%s]}}, "develop": {}}'
+    hashes = f'"sha256:{CLICK_HASH}"'
+    click = '{"version": "==8.1.7", "hashes": [%s]}'
+    lock = '{"_meta": {"sources": []}, "default": {"click": ' + click + '}, "develop": {}}'
     files = {"Pipfile": "", "Pipfile.lock": lock % hashes, "Procfile": "web: true\n"}
     built = sandbox.build(files)
     assert built.status == 0, built.output
@@ -287,7 +309,9 @@ def test_pipfile_lock_is_installed_with_its_hashes(sandbox):
 
 def test_config_vars_named_in_requirements_reach_the_installer(sandbox):
     files = {"requirements.txt": "--index-url ${MY_INDEX}\nclick\n", "Procfile": "web: true\n"}
-    failed = sandbox.build(files, config={"MY_INDEX": "http://127.0.0.1:9/simple"})
+    failed = sandbox.build(
+        files, config={"MY_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    )
     assert failed.plan[0]["variables"] == ["MY_INDEX"]
     assert failed.error["message"] == "the package index could not be reached"
 
@@ -298,12 +322,12 @@ def test_config_vars_named_in_requirements_reach_the_installer(sandbox):
 @pytest.mark.parametrize(
     ("requirements", "message"),
     [
-        ("flask-of-nobody-in-particular==1\n", "the package flask-of-nobody-in-particular does not exist in the package index"),
+        ("flask-of-nobody-at-all==1\n", "the package flask-of-nobody-at-all does not exist in"),
         ("flask==99\n", "there is no release of flask==99 in the package index"),
         ("flask==3.1.1\nwerkzeug<2\n", "the requirements contradict each other: "),
         ("flask\n===\n", "requirements.txt has a line that is not a requirement"),
-        ("-r missing.txt\n", "requirements.txt includes missing.txt, which is not in the repository"),
-        ("-r ../../etc/passwd\n", "requirements.txt includes ../../etc/passwd, which is not in the repository"),
+        ("-r missing.txt\n", "requirements.txt includes missing.txt, which is not in"),
+        ("-r ../../etc/passwd\n", "requirements.txt includes ../../etc/passwd, which is"),
     ],
 )  # fmt: skip
 def test_a_bad_requirement_is_named(sandbox, requirements, message):
