@@ -1,6 +1,5 @@
 """help and version: what exists, and which paas this is."""
 
-from importlib import metadata
 from itertools import groupby
 
 import click
@@ -10,6 +9,7 @@ from paas.commands.parameters import TEXT, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import Command, command, registry
 from paas.errors import PaasError
+from paas.version import VERSION
 
 NAMESPACES = {
     "apps": "Create, list, rename, lock and destroy apps",
@@ -49,17 +49,9 @@ def show_help(context: Context, every: bool, name: str | None) -> None:
 def version(context: Context, format_: str) -> None:
     """Show the version of paas."""
     if format_ == "json":
-        context.console.json({"version": installed_version()})
+        context.console.json({"version": VERSION})
     else:
-        context.console.line(f"paas version {installed_version()}")
-
-
-def installed_version() -> str:
-    """The version of the installed package; 0.0.0 in a tree that was not installed."""
-    try:
-        return metadata.version("paas")
-    except metadata.PackageNotFoundError:
-        return "0.0.0"
+        context.console.line(f"paas version {VERSION}")
 
 
 def listed() -> list[Command]:

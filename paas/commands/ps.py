@@ -45,13 +45,13 @@ def scale(
         return
     wanted = dict(counts)
     check_room(context, app, wanted)
+    for kind, count in wanted.items():
+        context.console.step(f"Scaling {app.name} {kind} to {count}")
     if skip_deploy:
         before = context.platform.store.formation.get(app).counts
         context.platform.store.formation.set(app, {**before, **wanted})
     else:
         pipeline.scale(context.platform, app.name, wanted, context.console)
-    for kind, count in wanted.items():
-        context.console.step(f"Scaling {app.name} {kind} to {count}")
 
 
 def check_room(context: Context, app: App, wanted: dict[str, int]) -> None:

@@ -31,6 +31,7 @@ from paas.git import hooks
 from paas.model.caller import Caller
 from paas.platform import Platform
 from paas.settings import Settings
+from paas.store.store import migrate_apart
 
 if TYPE_CHECKING:
     from paas.doors.ssh.door import SshDoor
@@ -77,6 +78,7 @@ def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
     make_directories(settings)
     with only_one(settings):
         raise_descriptor_limit()
+        migrate_apart(settings)
         yield Platform.open(settings, Runner()), settings
 
 

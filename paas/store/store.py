@@ -1,5 +1,7 @@
 """The store: what should be, kept durably; every room asks here, none writes SQL itself."""
 
+import os
+
 from paas.settings import Settings
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
@@ -11,6 +13,21 @@ from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
 from paas.store.properties import Properties
 from paas.store.releases import Releases
+
+
+def migrate_apart(settings: Settings) -> None:
+    """Bring the database up to date in a child, so that Alembic does not stay in our memory.
+
+    Call it before the process has threads. A failure shows again, with its reason, when
+    the store is opened.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            Store(settings).close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 
 
 class Store:
