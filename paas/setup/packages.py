@@ -97,16 +97,27 @@ def keep_nginx_down(runner: Runner, new: Collection[str]) -> None:
 
 
 def remove(runner: Runner, ours: Sequence[str], say: Callable[[str], None]) -> None:
-    """Purge packages that we brought, unless something that came later needs one of them."""
-    gone = sorted(set(ours) & installed(runner))
-    if not gone:
+    """Purge packages that we brought, but those that something else needs by now.
+
+    Apt decides: they are marked as wanted by nobody, and what it would remove then goes.
+    """
+    candidates = set(ours) & installed(runner)
+    if not candidates:
         return
-    simulated = runner.run(("apt-get", "--simulate", "purge", *gone), env=QUIET, check=False).text
-    lines = (line.split() for line in simulated.splitlines())
-    affected = {words[1] for words in lines if words and words[0] in ("Remv", "Purg")}
-    if others := sorted(affected - set(gone)):
-        say(f"{', '.join(others)} need packages that quickstart brought, so these stay;")
-        say(f"to remove them all the same: apt-get purge {' '.join(gone)}")
+    runner.run(("apt-mark", "auto", *sorted(candidates)), env=QUIET)
+    gone = sorted(candidates & affected(runner, ("autoremove",)))
+    if others := sorted(affected(runner, ("purge", *gone)) - set(gone)):
+        say(f"{', '.join(others)} would go as well, so the packages stay; to remove them all:")
+        say(f"apt-get purge {' '.join(gone)}")
         return
     follow(runner, ("apt-get", "purge", "--yes", *gone), quietly, env=QUIET)
     say(f"{len(gone)} packages removed")
+    if stay := sorted(candidates - set(gone)):
+        say(f"needed by others, so they stay: {', '.join(stay)}")
+
+
+def affected(runner: Runner, words: Sequence[str]) -> set[str]:
+    """What an apt-get command would remove."""
+    text = runner.run(("apt-get", "--simulate", *words), env=QUIET, check=False).text
+    lines = (line.split() for line in text.splitlines())
+    return {words[1] for words in lines if words and words[0] in ("Remv", "Purg")}

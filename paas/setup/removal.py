@@ -12,7 +12,6 @@ from pathlib import Path
 from paas.command import Runner
 from paas.setup import background, environment, leftovers, links, packages
 from paas.setup.instance import Instance
-from paas.setup.keys import calling_user
 
 Say = Callable[[str], None]
 
@@ -40,7 +39,7 @@ def remove(instance: Instance, runner: Runner, say: Say) -> list[str]:
     if record.settings_file:
         forget_settings(Path(record.settings_file))
     if record.key:
-        say(f"{record.key} was made for {calling_user().name} and stays: other places may know it")
+        say(f"the key {record.key} was made on the way and stays: other places may know it")
     left = leftovers.find(instance.settings, runner)
     packages.remove(runner, record.packages, say)
     return left

@@ -19,6 +19,9 @@ from paas.setup.together import together
 
 # what only tests use, beside what an instance needs
 TEST_PACKAGES = ("openssh-server", "curl", "wrk", "procps")
+BENCH_PACKAGES = ("gcc", "libc6-dev")
+PEER_PACKAGES = ("docker.io",)
+CHECKOUT = venv.CHECKOUT
 BIN = venv.VENV / "bin"
 PYTEST = (str(BIN / "python"), "-m", "pytest")
 SHARED_STACK = Path("/var/cache/paas/stack")
@@ -30,22 +33,26 @@ CHECKS = (
 )
 
 
-def prepare_and_check(console: Console, *, checks: bool) -> bool:
-    """Install, build the stack, check the code; returns whether every check passed."""
+def prepare(console: Console, more: tuple[str, ...] = ()) -> None:
+    """Install what tests need, and more; make the stack they share."""
     if os.geteuid() != 0:
         raise PaasError("the tests make containers and networks, and you are not root", "use sudo")
     runner = Runner()
     phases = Phases(console)
     with phases.phase("packages", "Debian packages"):
-        packages.install(runner, (*programs.packages(), *TEST_PACKAGES), console.detail)
+        packages.install(runner, (*programs.packages(), *TEST_PACKAGES, *more), console.detail)
     with phases.phase("environment, stack", "Python environment and shared stack image"):
         together(
             lambda: venv.ensure(runner, venv.DEVELOPMENT_LOCK, console.detail),
             lambda: ensure_stack(runner, stack_variables(), console.detail),
         )
-    passed = [check(argv, runner, console) for argv in CHECKS if checks]
     for name, seconds in phases.table():
         console.detail(f"{name:<20}{seconds}")
+
+
+def checks_pass(console: Console) -> bool:
+    """Run every check of the code, all of them even when one fails."""
+    passed = [check(argv, Runner(), console) for argv in CHECKS]
     return all(passed)
 
 

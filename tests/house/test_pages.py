@@ -12,7 +12,7 @@ from paas.commands.registry import registry
 HOUSE = Path(__file__).resolve().parents[2]
 PAGES = sorted([HOUSE / "README.md", HOUSE / "CHANGELOG.md", *(HOUSE / "docs").glob("*.md")])
 NAMESPACES = {name.partition(":")[0] for name in registry}
-WORDED = re.compile(r"(?:\bpaas|\bdokku|paas@\S+) ([a-z][a-z-]*(?::[a-z-]+)?)")
+WORDED = re.compile(r"(?:(?<!//)\bpaas|\bdokku|(?<!//)paas@[\w.]+) ([a-z][a-z-]*(?::[a-z-]+)?)")
 QUOTED = re.compile(r"`([a-z][a-z-]*:[a-z-]+)`")
 # hosts of the places where packages come from: a checkout names none of them
 REGISTRIES = re.compile(

@@ -82,15 +82,39 @@ def test_nothing_is_asked_of_apt_when_every_package_is_there() -> None:
     assert [argv[0] for argv in runner.ran] == ["dpkg-query"]
 
 
-def test_packages_are_not_purged_when_something_else_needs_one() -> None:
+def removing(simulated_autoremove: str, simulated_purge: str) -> tuple[list[str], Scripted]:
     said: list[str] = []
     runner = Scripted({
-        ("dpkg-query",): "ii  nginx\nii  my-site\n",
-        ("apt-get", "--simulate"): "Purg my-site [1]\nPurg nginx [1.22]\n",
+        ("dpkg-query",): "ii  nginx\nii  runc\nii  my-site\n",
+        ("apt-get", "--simulate", "autoremove"): simulated_autoremove,
+        ("apt-get", "--simulate", "purge"): simulated_purge,
     })  # fmt: skip
-    packages.remove(runner, ("nginx", "runc"), said.append)
-    assert any("my-site" in line for line in said)
+    runner.spawn = Recorded(runner)  # type: ignore[method-assign]
+    packages.remove(runner, ("nginx", "runc", "conmon"), said.append)
+    return said, runner
+
+
+class Recorded:
+    """Stands for spawn: notes the words and runs nothing."""
+
+    def __init__(self, runner: Scripted) -> None:
+        self.runner = runner
+
+    def __call__(self, argv, **_):  # type: ignore[no-untyped-def]
+        self.runner.ran.append(tuple(argv))
+        return subprocess.Popen(["/bin/true"], stdout=subprocess.PIPE)
+
+
+def test_a_package_that_something_needs_by_now_stays() -> None:
+    said, runner = removing("Remv runc [1]\nRemv old-thing [1]\n", "Purg runc [1]\n")
+    assert ("apt-get", "purge", "--yes", "runc") in runner.ran
+    assert "needed by others, so they stay: nginx" in said
+
+
+def test_packages_are_not_purged_when_something_else_would_go_too() -> None:
+    said, runner = removing("Remv nginx [1]\n", "Purg my-site [1]\nPurg nginx [1]\n")
     assert all("--yes" not in argv for argv in runner.ran)
+    assert any("my-site" in line for line in said)
 
 
 def test_the_policy_against_starting_servers_is_taken_away_again(

@@ -1,0 +1,70 @@
+"""The measurements of bin/bench: rows chosen, measured one after the other, shown."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import containers, deploys, doors, memory, proxying, setting_up
+from tests.bench.measuring import Outcome, as_json, table
+from tests.conftest import own_settings
+from tests.e2e.instance import Instance
+
+Measurement = Callable[[Instance, argparse.Namespace], Outcome]
+ROWS: dict[str, Measurement] = {
+    "repush": lambda instance, given: deploys.again(instance, given.runs),
+    "first-push": lambda instance, given: deploys.first(instance, given.runs),
+    "start": lambda _, given: containers.first_accept(given.runs),
+    "ssh": lambda instance, given: doors.ssh_version(instance, given.runs),
+    "local": lambda instance, given: doors.apps_list(instance, given.runs),
+    "push-100mb": lambda instance, given: doors.push_large(instance, given.runs),
+    "push-20000": lambda instance, given: doors.push_many(instance, given.runs),
+    "requests": lambda instance, given: proxying.requests_per_second(instance, given.runs),
+    "route": lambda _, given: proxying.route_change(given.runs),
+    "memory": lambda instance, given: memory.fifty_apps(instance, given.apps),
+    "quickstart": lambda _, given: setting_up.quickstart(),
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/bench", description="Measure what is promised.")
+    parser.add_argument("--only", action="append", choices=ROWS, help="a row; may be repeated")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each (default: 5)")
+    parser.add_argument("--apps", type=int, default=50, help="apps for the memory row")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where numbers go")
+    parser.add_argument("--with-peers", action="store_true", help="install Docker to compare with")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def private_instance() -> Iterator[Instance]:
+    """A platform for the measurements alone."""
+    settings = own_settings(push_max_bytes=1 << 30)
+    settings.state_dir.mkdir(parents=True)
+    settings.run_dir.mkdir(parents=True)
+    instance = Instance(settings)
+    instance.make_key()
+    try:
+        instance.start()
+        instance.ok("ssh-keys:add", "bench", stdin=instance.key.with_suffix(".pub").read_bytes())
+        yield instance
+    finally:
+        instance.destroy()
+
+
+def main() -> int:
+    given = arguments()
+    outcomes = []
+    for name in given.only or ROWS:
+        sys.stderr.write(f"measuring {name} ...\n")
+        with private_instance() as instance:
+            outcomes.append(ROWS[name](instance, given))
+        sys.stderr.write(f"{table(outcomes[-1:]).splitlines()[-1]}\n")
+    sys.stdout.write(table(outcomes) + "\n")
+    given.json.write_text(as_json(outcomes) + "\n")
+    return 0 if all(outcome.ok is not False for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
