@@ -55,6 +55,10 @@ class Forwarder:
                 os.close(descriptor)
             self.pid_file.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Stop watching; it goes on."""
+        self._stopping.set()
+
     def pid(self) -> int | None:
         """The running one's process id, None when it does not run."""
         try:

@@ -67,6 +67,11 @@ class Networks:
         firewall.admit(self.settings, self.runner)
         self.forwarder.ensure()
 
+    def close(self) -> None:
+        """Stop watching and finish what detach began; everything attached goes on."""
+        self.forwarder.close()
+        self._settle()
+
     def clear(self) -> None:
         """Remove everything of this instance from the kernel. Idempotent."""
         self.forwarder.stop()

@@ -49,9 +49,11 @@ class Place:
 @pytest.fixture
 def networks(settings: Settings) -> Iterator[Networks]:
     made = Networks(settings, Runner())
-    made.ensure()
-    yield made
-    made.clear()
+    try:
+        made.ensure()
+        yield made
+    finally:
+        made.clear()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def test_a_restarted_daemon_adopts_the_running_one(networks: Networks, settings:
     again = Forwarder(settings, Runner())
     again.ensure()
     assert again.pid() == before
-    again._stopping.set()
+    again.close()
 
 
 def test_one_that_was_killed_comes_back(

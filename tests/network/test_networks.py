@@ -1,5 +1,7 @@
 """Networks from inside a container's place: what it reaches, and what it must not."""
 
+import secrets
+import select
 import socket
 import threading
 import time
@@ -35,14 +37,28 @@ while True:
 
 
 @contextmanager
+def talking(argv: tuple[str, ...]) -> Iterator[Callable[[], str]]:
+    """A child that has said it is ready; its next line, "" when none comes in a second."""
+    process = Runner().spawn(argv, stdout=-1)
+    assert process.stdout
+
+    def line() -> str:
+        ready, _, _ = select.select([process.stdout], [], [], 1)
+        return process.stdout.readline().decode().strip() if ready else ""
+
+    with process, process.stdout:
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield line
+        finally:
+            process.kill()
+
+
+@contextmanager
 def serving(place: Place) -> Iterator[None]:
     """A TCP server on port 5000 of a place."""
-    process = Runner().spawn(place.argv("/usr/bin/python3", "-c", SERVER), stdout=-1)
-    assert process.stdout
-    with process, process.stdout:
-        assert process.stdout.readline() == b"ready\n"
+    with talking(place.argv("/usr/bin/python3", "-c", SERVER)):
         yield
-        process.kill()
 
 
 @contextmanager
@@ -129,27 +145,24 @@ def test_the_world_is_within_reach_behind_the_hosts_address(place: Make) -> None
 @contextmanager
 def elsewhere(made: Place) -> Iterator[tuple[str, Callable[[], str]]]:
     """A machine beyond the host: a namespace on a link of its own, with a server on 7000."""
-    name = "w" + made.id
+    name, third = "w" + made.id, secrets.randbelow(256)
+    near, far = f"198.18.{third}.1", f"198.18.{third}.2"
     path = Path(f"/run/netns/{name}")
     run = Runner().run
     run(("ip", "netns", "add", name))
     try:
         run(("ip", "link", "add", name, "type", "veth", "peer", "eth0", "netns", name))
-        run(("ip", "address", "add", "198.18.0.1/30", "dev", name))
+        run(("ip", "address", "add", f"{near}/30", "dev", name))
         run(("ip", "link", "set", name, "up"))
-        run(("ip", "-n", name, "address", "add", "198.18.0.2/30", "dev", "eth0"))
+        run(("ip", "-n", name, "address", "add", f"{far}/30", "dev", "eth0"))
         run(("ip", "-n", name, "link", "set", "eth0", "up"))
         code = (
             "import socket\nserver = socket.create_server(('', 7000))\nprint('ready', flush=True)\n"
             "print(server.accept()[1][0], flush=True)\n"
         )
         argv = ("nsenter", f"--net={path}", "--", "/usr/bin/python3", "-c", code)
-        process = Runner().spawn(argv, stdout=-1)
-        assert process.stdout
-        with process, process.stdout as output:
-            assert output.readline() == b"ready\n"
-            yield "198.18.0.2", lambda: output.readline().decode().strip()
-            process.kill()
+        with talking(argv) as line:
+            yield far, line
     finally:
         run(("ip", "netns", "delete", name))
         run(("ip", "link", "delete", name), check=False)
@@ -157,9 +170,10 @@ def elsewhere(made: Place) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def test_the_world_does_not_reach_into_containers(place: Make) -> None:
     made = place()
-    with serving(made), elsewhere(made) as (_, _seen):
+    with serving(made), elsewhere(made) as (address, _):
         inside = ("ip", "netns", "exec", "w" + made.id)
-        Runner().run((*inside, "ip", "route", "add", "default", "via", "198.18.0.1"))
+        host = address.removesuffix("2") + "1"
+        Runner().run((*inside, "ip", "route", "add", "default", "via", host))
         code = f"import socket; socket.create_connection(({made.address!r}, 5000), 0.5)"
         tried = Runner().run((*inside, "/usr/bin/python3", "-c", code), check=False)
         assert tried.status != 0
@@ -170,8 +184,9 @@ def test_a_spoofed_source_address_gets_nowhere(place: Make, kind: str) -> None:
     made, neighbour, other = place(1), place(1), place(2)
     source = {"another app's": other.address, "a neighbour's": neighbour.address}
     fake = source.get(kind, "203.0.113.7")
-    made.run("ip", "address", "add", f"{fake}/32", "dev", "eth0", check=True)
     target = place(1)
+    made.connects(target.address, 9)  # so that it knows the target's hardware address
+    made.run("ip", "address", "add", f"{fake}/32", "dev", "eth0", check=True)
     with receiving(target) as received:
         for address in (fake, made.address):
             code = (
@@ -190,12 +205,8 @@ def receiving(place: Place) -> Iterator[Callable[[], str]]:
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 6000))\n"
         "print('ready', flush=True); print(s.recv(99).decode(), flush=True)"
     )
-    process = Runner().spawn(place.argv("/usr/bin/python3", "-c", code), stdout=-1)
-    assert process.stdout
-    with process, process.stdout as output:
-        assert output.readline() == b"ready\n"
-        yield lambda: output.readline().decode().strip()
-        process.kill()
+    with talking(place.argv("/usr/bin/python3", "-c", code)) as line:
+        yield line
 
 
 def test_names_are_resolved_and_only_by_our_forwarder(place: Make, networks: Networks) -> None:
@@ -272,6 +283,7 @@ def test_a_restarted_daemon_knows_who_is_attached(place: Make, settings: Setting
         socket.create_connection((made.address, 5000), 2).close()
     restarted.detach(spec.id)
     assert restarted.found() == {made.id}
+    restarted.close()
 
 
 def test_rules_that_somebody_flushed_come_back(place: Make, networks: Networks) -> None:
