@@ -139,7 +139,7 @@ def clear(context: Context, app: App | None, no_restart: bool) -> None:
 @no_restart_option
 def import_values(context: Context, app: App, replace: bool, no_restart: bool) -> None:
     """Set variables from lines of KEY=value on standard input: nothing shows in a process list."""
-    text = context.console.read_all(TOTAL_BYTES + 1).decode(errors="strict")
+    text = input_text(context)
     pairs = (line_of(number, line) for number, line in enumerate(text.splitlines(), start=1))
     values = dict(pair for pair in pairs if pair)
     if not values:
@@ -150,6 +150,19 @@ def import_values(context: Context, app: App, replace: bool, no_restart: bool) -
     context.console.step("Setting config vars")
     context.console.detail("\n".join(values))
     deploy(context, app, f"Import {len(values)} variables", no_restart=no_restart)
+
+
+def input_text(context: Context) -> str:
+    """Standard input as text; UsageError for what no environment can hold."""
+    data = context.console.read_all(TOTAL_BYTES + 1)
+    if len(data) > TOTAL_BYTES:
+        raise UsageError(f"standard input is longer than {TOTAL_BYTES >> 20} MiB")
+    if b"\0" in data:
+        raise UsageError("standard input has a NUL in it, which no environment can hold")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8 text") from None
 
 
 def line_of(number: int, line: str) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ import pytest
 from paas.command import Runner
 from paas.commands.table import dispatch
 from paas.console import Console
+from paas.deploy import pipeline as real_pipeline
 from paas.git.repositories import Repositories
 from paas.logs.logs import Logs
 from paas.model.app import App
@@ -218,8 +219,9 @@ class Recorder:
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """The pipeline, only remembered: what it does has tests of its own."""
+    """The pipeline, only remembered: what it does has tests of its own. Apps are made."""
     recorder = Recorder()
+    vars(recorder)["create"] = real_pipeline.create
     for noun in ("apps", "config", "ps", "releases"):
         monkeypatch.setattr(f"paas.commands.{noun}.pipeline", recorder)
     return recorder

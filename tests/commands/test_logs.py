@@ -1,0 +1,130 @@
+import json
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from paas.commands.table import dispatch
+from paas.console import Console
+from paas.logs.line import format_entry
+from paas.model.app import App
+from paas.platform import Platform
+from tests.commands.conftest import ADMIN, Admin
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def write(platform: Platform, source: str, *texts: str, minutes_ago: int = 0) -> Path:
+    """Lines as conmon leaves them on disk."""
+    path = platform.settings.state_dir / "logs" / "blog" / f"{source}.abcdefghij.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    at = NOW - timedelta(minutes=minutes_ago)
+    with path.open("ab") as file:
+        for number, text in enumerate(texts):
+            file.write(format_entry(text, at + timedelta(microseconds=number)))
+    return path
+
+
+def test_lines_of_every_process_come_by_time_in_dokkus_form(
+    admin: Admin, platform: Platform, blog: App
+):
+    write(platform, "worker.1", "later")
+    write(platform, "web.1", "earlier", minutes_ago=5)
+    said = admin.ok("logs", "blog").splitlines()
+    stamp = f"{NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}.000000Z"
+    assert said[0] == f"{stamp} app[web.1]: earlier"
+    assert said[1].endswith(" app[worker.1]: later")
+
+
+def test_the_last_100_lines_unless_asked_otherwise(admin: Admin, platform: Platform, blog: App):
+    write(platform, "web.1", *(f"line {number}" for number in range(150)))
+    assert len(admin.ok("logs", "blog").splitlines()) == 100
+    assert admin.ok("logs", "blog", "-n", "2", "-q") == "line 148\nline 149\n"
+    assert len(admin.ok("logs", "blog", "--num", "1000").splitlines()) == 150
+    assert len(admin.ok("logs", "blog", "--since", "1h").splitlines()) == 150
+
+
+def test_one_process_type_one_instance_or_paas_itself(admin: Admin, platform: Platform, blog: App):
+    for source in ("web.1", "web.2", "worker.1"):
+        write(platform, source, f"from {source}")
+    platform.logs.append("blog", "from paas")
+    assert "worker" not in admin.ok("logs", "blog", "-p", "web")
+    assert admin.ok("logs", "blog", "-p", "web.2", "-q") == "from web.2\n"
+    assert admin.ok("logs", "blog", "--ps", "paas", "--quiet") == "from paas\n"
+
+
+@pytest.mark.parametrize("since", ["10m", (NOW - timedelta(minutes=10)).isoformat()])
+def test_since_leaves_older_lines_out(admin: Admin, platform: Platform, blog: App, since: str):
+    write(platform, "web.1", "old", minutes_ago=60)
+    write(platform, "web.1", "new")
+    assert admin.ok("logs", "blog", "--since", since, "-q") == "new\n"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--since", "yesterday"),
+        ("--since", "-5m"),
+        ("--since", "999999999d"),
+        ("-n", "-1"),
+        ("-n", "all"),
+        ("-p", "../web"),
+        ("--format", "xml"),
+    ],
+)
+def test_a_wish_without_sense_is_refused(admin: Admin, blog: App, argv: tuple[str, ...]):
+    assert admin.fails("logs", "blog", *argv).status == 2
+
+
+def test_logs_of_an_app_that_does_not_exist_exit_20(admin: Admin):
+    assert admin.fails("logs", "nobody").status == 20
+
+
+def test_no_app_can_drive_the_readers_terminal(admin: Admin, platform: Platform, blog: App):
+    write(platform, "web.1", "\x1b]0;owned\x07\x1b[31mred\x1b[0m\x9b2J plain")
+    for flags in ((), ("-q",)):
+        said = admin.ok("logs", "blog", *flags)
+        assert said.endswith("red2J plain\n")
+        assert not {"\x1b", "\x9b", "\x07"} & set(said)
+    raw = admin.ok("logs", "blog", "--format", "json")
+    assert "\x1b" not in raw
+    assert json.loads(raw)["text"].startswith("\x1b]0;owned")
+
+
+def test_json_is_an_object_a_line(admin: Admin, platform: Platform, blog: App):
+    write(platform, "web.1", "one", "two")
+    first, second = (
+        json.loads(line) for line in admin.ok("logs", "blog", "--format", "json").splitlines()
+    )
+    assert (first["app"], first["source"], first["stream"]) == ("blog", "web.1", "stdout")
+    assert (first["text"], second["text"]) == ("one", "two")
+
+
+def test_following_shows_new_lines_until_the_caller_leaves(platform: Platform, blog: App):
+    path = write(platform, "web.1", "before")
+    read_end, write_end = os.pipe()
+    with Path(os.devnull).open("r+b") as nothing:
+        console = Console(nothing.fileno(), write_end, nothing.fileno())
+        argv = ["logs", "blog", "-t", "-q"]
+        thread = threading.Thread(target=dispatch, args=(platform, ADMIN, argv, console))
+        thread.start()
+        with os.fdopen(read_end) as shown:
+            assert shown.readline() == "before\n"
+            with path.open("ab") as file:
+                file.write(format_entry("after"))
+            assert shown.readline() == "after\n"
+        console.cancel()
+        thread.join(10)
+        assert not thread.is_alive()
+    os.close(write_end)
+
+
+def test_run_logs_show_one_off_containers_only(admin: Admin, platform: Platform, blog: App):
+    write(platform, "web.1", "web")
+    write(platform, "run.1", "first")
+    write(platform, "run.2", "second")
+    assert "web" not in admin.ok("run:logs", "blog", "-q")
+    assert admin.ok("run:logs", "blog", "run.2", "-q") == "second\n"
+    assert admin.fails("run:logs", "nobody").status == 20

@@ -1,0 +1,147 @@
+import pytest
+
+from paas.errors import PaasError
+from paas.model.app import App
+from paas.model.container import ExitStatus, Kind
+from paas.platform import Platform
+from tests.commands.conftest import Admin, Recorder, boot, deploy
+
+
+def test_scale_hands_over_to_the_pipeline(admin: Admin, deployed: App, pipeline: Recorder):
+    said = admin.ok("ps:scale", "blog", "web=2", "worker=1")
+    assert "Scaling blog worker to 1" in said
+    assert pipeline.calls[0][1][:2] == ("blog", {"web": 2, "worker": 1})
+
+
+def test_scale_without_counts_shows_them(admin: Admin, deployed: App):
+    said = admin.ok("ps:scale", "blog")
+    assert "proctype: qty" in said
+    assert "web:     1" in said
+    assert admin("ps:scale", "blog", "--format", "json").json() == [
+        {"process_type": "web", "quantity": 1},
+        {"process_type": "worker", "quantity": 0},
+    ]
+
+
+def test_skip_deploy_only_remembers(admin: Admin, deployed: App, pipeline: Recorder):
+    admin.ok("ps:scale", "--skip-deploy", "blog", "worker=3")
+    assert pipeline.calls == []
+    assert admin.platform.store.formation.get(deployed).count("worker") == 3
+
+
+@pytest.mark.parametrize("bad", ["web", "web=-1", "web=1.5", "Web=1", "web=99999", "=1", "web="])
+def test_a_count_without_sense_changes_nothing(
+    admin: Admin, deployed: App, pipeline: Recorder, bad: str
+):
+    assert admin.fails("ps:scale", "blog", "worker=1", bad).status == 2
+    assert pipeline.calls == []
+
+
+def test_more_processes_than_the_network_has_room_for_are_refused(
+    admin: Admin, deployed: App, pipeline: Recorder
+):
+    assert "has room for (61)" in admin.fails("ps:scale", "blog", "web=40", "worker=30").err
+    assert pipeline.calls == []
+
+
+@pytest.mark.parametrize("verb", ["restart", "start", "stop"])
+def test_one_app_or_all_deployed_ones(
+    admin: Admin, platform: Platform, deployed: App, pipeline: Recorder, verb: str
+):
+    admin.ok("apps:create", "empty")
+    admin.ok("apps:create", "shop")
+    deploy(platform, platform.store.apps.get("shop"))
+    admin.ok(f"ps:{verb}", "blog")
+    admin.ok(f"ps:{verb}", "--all", "--parallel", "2")
+    assert [(name, arguments[0]) for name, arguments in pipeline.calls] == [
+        (verb, "blog"),
+        (verb, "blog"),
+        (verb, "shop"),
+    ]
+    assert "name one app, or give --all" in admin.fails(f"ps:{verb}").err
+    assert "name one app, or give --all" in admin.fails(f"ps:{verb}", "blog", "--all").err
+
+
+def test_restart_takes_one_process_type(admin: Admin, deployed: App, pipeline: Recorder):
+    admin.ok("ps:restart", "blog", "worker")
+    assert pipeline.calls[0][1][2] == "worker"
+    assert "no process type" in admin.fails("ps:restart", "--all", "--", "blog", "web").err
+
+
+def test_one_app_that_fails_does_not_stop_the_others(
+    admin: Admin, deployed: App, pipeline: Recorder
+):
+    pipeline.answers["restart"] = PaasError("web.1 did not listen")
+    said = admin.fails("ps:restart", "--all")
+    assert "blog: web.1 did not listen" in said.err
+    assert "it failed for blog" in said.err
+
+
+def test_rebuild_builds_the_deployed_commit_again(
+    admin: Admin, deployed: App, pipeline: Recorder, platform: Platform
+):
+    pipeline.answers["deployed"] = platform.store.releases.current(deployed)
+    admin.ok("ps:rebuild", "blog")
+    push = pipeline.calls[-1][1][0]
+    assert (push.app, push.branch, push.new) == ("blog", "main", "c" * 40)
+
+
+@pytest.mark.parametrize("verb", ["restart", "start", "stop", "rebuild"])
+def test_an_app_that_was_never_deployed_says_so(admin: Admin, blog: App, verb: str):
+    assert "has not been deployed yet" in admin.fails(f"ps:{verb}", "blog").err
+
+
+def test_the_report_shows_state_limits_and_release(admin: Admin, deployed: App):
+    said = admin.ok("ps:report", "blog")
+    assert "Running:         true" in said
+    assert "Status web.1:    running (CID: web1xxxxxx)" in said
+    assert "Limits web:      memory 512 MiB, pids 256, disk 1 GiB" in said
+    report = admin("ps:report", "blog", "--format", "json").json()
+    assert (report["deployed"], report["release"], report["processes"]) == ("true", "v1", "1")
+    assert report["status-web.1"] == report["ps-status-web.1"]
+    assert admin.ok("ps:report", "blog", "--running") == "true\n"
+
+
+def test_a_process_over_its_memory_says_which_limit_it_hit(
+    admin: Admin, platform: Platform, blog: App
+):
+    deploy(platform, blog)
+    boot(platform, blog, ended=ExitStatus(137, out_of_memory=True))
+    said = admin.ok("ps:report", "blog")
+    assert "crashed: killed: memory limit 512 MiB" in said
+    assert admin.ok("ps:report", "blog", "--running") == "false\n"
+
+
+def test_a_process_that_was_restarted_says_how_often_and_why(
+    admin: Admin, platform: Platform, deployed: App
+):
+    memory = platform.health("blog", "web", 1)
+    memory.restarts, memory.last_exit = 2, ExitStatus(3)
+    said = admin.ok("ps:report", "blog")
+    assert "running (CID: web1xxxxxx), 2 restarts, last: exited with code 3" in said
+    memory.restarts, memory.last_exit = 1, ExitStatus(137, out_of_memory=True)
+    assert "1 restart, last: killed: memory limit 512 MiB" in admin.ok("ps:report", "blog")
+
+
+def test_some_of_the_processes_running_is_mixed(admin: Admin, platform: Platform, deployed: App):
+    platform.store.formation.set(deployed, {"web": 2})
+    assert admin.ok("ps:report", "blog", "--running") == "mixed\n"
+    assert admin.ok("ps:report", "blog", "--status-web.2") == "missing\n"
+
+
+def test_a_report_of_an_app_never_deployed(admin: Admin, blog: App):
+    report = admin("ps:report", "blog", "--format", "json").json()
+    assert (report["deployed"], report["running"], report["processes"]) == ("false", "false", "0")
+
+
+def test_inspect_shows_containers_and_no_value_of_a_variable(
+    admin: Admin, platform: Platform, deployed: App
+):
+    boot(platform, deployed, "run.1", kind=Kind.RUN)
+    said = admin.ok("ps:inspect", "blog")
+    assert "hidden" not in said
+    web, run = admin("ps:inspect", "blog", "--format", "json").json()
+    assert (web["name"], web["running"], web["address"]) == ("web.1", True, "10.1.2.3")
+    assert (web["environment"], web["in_service"]) == (["TOKEN"], True)
+    assert (run["kind"], run["argv"], run["in_service"]) == ("run", [], False)
+    assert admin.fails("ps:inspect", "nobody").status == 20

@@ -1,0 +1,123 @@
+import pytest
+
+from paas.errors import PaasError
+from paas.model.app import App
+from paas.model.container import ExitStatus, Kind
+from paas.platform import Platform
+from tests.commands.conftest import Admin, Recorder, boot
+
+
+def test_run_carries_the_command_line_and_its_exit_code(
+    admin: Admin, deployed: App, oneoff: Recorder
+):
+    oneoff.answers["run"] = 7
+    said = admin("run", "-e", "A=1", "--env", "B=x y", "blog", "--", "sh", "-c", "exit 7", "--help")
+    assert said.status == 7
+    (name, (app, line, _, environment, tty, ttl)) = oneoff.calls[0]
+    assert (name, app, line) == ("run", "blog", ["sh", "-c", "exit 7", "--help"])
+    assert (environment, tty, ttl) == ({"A": "1", "B": "x y"}, None, None)
+
+
+def test_the_dashes_may_be_left_out_and_flags_stay_the_commands(
+    admin: Admin, deployed: App, oneoff: Recorder
+):
+    admin("run", "--no-tty", "--ttl-seconds", "30", "blog", "ls", "-la", "--quiet")
+    _, (_, line, _, _, tty, ttl) = oneoff.calls[0]
+    assert (line, tty, ttl) == (["ls", "-la", "--quiet"], False, 30)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("blog",),
+        ("blog", "--"),
+        ("-e", "BAD", "blog", "ls"),
+        ("-e", "1=2", "blog", "ls"),
+        ("--ttl-seconds", "0", "blog", "ls"),
+        ("--ttl-seconds", "soon", "blog", "ls"),
+    ],
+)
+@pytest.mark.parametrize("name", ["run", "run:detached"])
+def test_a_run_without_sense_starts_nothing(
+    admin: Admin, deployed: App, oneoff: Recorder, name: str, argv: tuple[str, ...]
+):
+    assert admin.fails(name, *argv).status == 2
+    assert oneoff.calls == []
+
+
+@pytest.mark.parametrize("name", ["run", "run:detached"])
+def test_an_app_that_was_never_deployed_says_so(admin: Admin, blog: App, name: str):
+    assert "has not been deployed yet" in admin.fails(name, "blog", "ls").err
+
+
+def test_a_detached_run_prints_its_name_alone(admin: Admin, deployed: App, oneoff: Recorder):
+    oneoff.answers["detach"] = "run.3"
+    assert admin.ok("run:detached", "blog", "sleep", "100") == "run.3\n"
+
+
+def test_runs_are_listed_without_their_command_lines(
+    admin: Admin, platform: Platform, deployed: App
+):
+    boot(platform, deployed, "run.1", kind=Kind.RUN)
+    boot(platform, deployed, "run.2", ExitStatus(3), kind=Kind.RUN)
+    said = admin.ok("run:list", "blog")
+    assert "run.1  run1xxxxxx  v1       running" in said
+    first, second = admin("run:list", "blog", "--format", "json").json()
+    assert (first["name"], first["state"]) == ("run.1", "running")
+    assert second["state"] == "exited with code 3"
+    assert admin.fails("run:list", "nobody").status == 20
+
+
+def test_a_run_is_stopped_by_its_name(admin: Admin, platform: Platform, deployed: App):
+    boot(platform, deployed, "run.1", kind=Kind.RUN)
+    admin.ok("run:stop", "blog", "run.1")
+    assert admin("run:list", "blog", "--format", "json").json() == []
+    assert "no running container run.1" in admin.fails("run:stop", "blog", "run.1").err
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted", "line"),
+    [
+        (("blog",), None, []),
+        (("blog", "web"), "web", []),
+        (("blog", "web.1", "ps", "-ef"), "web.1", ["ps", "-ef"]),
+        (("blog", "web", "--", "ps"), "web", ["ps"]),
+        (("blog", "--", "ps"), None, ["ps"]),
+        (("--container-id", "abcdefghij", "blog", "ps"), "abcdefghij", ["ps"]),
+    ],
+)
+def test_enter_finds_the_container_and_the_command(
+    admin: Admin, deployed: App, oneoff: Recorder,
+    argv: tuple[str, ...], wanted: str | None, line: list[str],
+):  # fmt: skip
+    oneoff.answers["enter"] = 5
+    assert admin("enter", *argv).status == 5
+    assert oneoff.calls[0][1][:3] == ("blog", wanted, line)
+
+
+def test_entering_what_does_not_run_is_refused(admin: Admin, deployed: App, oneoff: Recorder):
+    oneoff.answers["enter"] = PaasError("blog has no running container worker")
+    assert "no running container" in admin.fails("enter", "blog", "worker").err
+    assert "not a process or container" in admin.fails("enter", "blog", "../x").err
+
+
+def test_git_hands_its_lines_and_variables_to_the_receiver(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+):
+    from tests.commands.conftest import GIT
+
+    receive = Recorder()
+    receive.answers["pre_receive"] = 0
+    monkeypatch.setattr("paas.commands.hook.receive", receive)
+    admin.environment = {"PAAS_PUSH": "token", "GIT_QUARANTINE_PATH": "/q"}
+    admin.ok("hook:pre-receive", stdin=b"old new refs/heads/main\n", caller=GIT)
+    lines, environment = receive.calls[0][1][:2]
+    assert lines == ["old new refs/heads/main"]
+    assert environment == admin.environment
+
+
+def test_a_push_nobody_registered_is_refused(admin: Admin):
+    from tests.commands.conftest import GIT
+
+    said = admin.fails("hook:pre-receive", stdin=b"old new refs/heads/main\n", caller=GIT)
+    assert "did not come through" in said.err

@@ -1,0 +1,149 @@
+"""resource, buildpacks, git and checks: settings of an app that the next start or push takes."""
+
+import pytest
+
+from paas.model.app import App
+from tests.commands.conftest import Admin
+
+
+def test_limits_are_set_shown_and_cleared(admin: Admin, deployed: App):
+    said = admin.ok("resource:limit", "--memory", "64m", "--cpu", "0.5", "blog")
+    assert "Setting resource limits for blog" in said
+    assert "memory: 64m" in said
+    admin.ok("resource:limit", "blog", "--pids", "40", "--process-type", "worker")
+    assert "       memory: 64m\n" in admin.ok("resource:limit", "blog")
+    report = admin("resource:report", "blog", "--format", "json").json()
+    assert report["_default_.limit.memory"] == "64m"
+    assert report["worker.limit.pids"] == "40"
+    assert report["worker.computed"] == "memory 64 MiB, cpu 0.5, pids 40, disk 1 GiB"
+    admin.ok("resource:limit-clear", "blog", "--process-type", "worker")
+    assert admin.ok("resource:report", "blog", "--resource-worker.limit.pids") == "\n"
+    admin.ok("resource:clear", "blog")
+    assert "memory 512 MiB" in admin.ok("resource:report", "blog")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--memory", "lots"),
+        ("--memory", "1"),
+        ("--cpu", "many"),
+        ("--pids", "0"),
+        ("--network-egress", "fast"),
+        ("--disk-write", "-1"),
+        ("--process-type", "Web"),
+    ],
+)
+def test_a_limit_without_sense_changes_nothing(admin: Admin, blog: App, flag: str, value: str):
+    assert admin.fails("resource:limit", "blog", "--disk-read", "1m", flag, value).status == 2
+    assert admin.platform.store.limits.all(blog) == {}
+
+
+def test_a_limit_we_do_not_have_is_refused(admin: Admin, blog: App):
+    assert "No such option" in admin.fails("resource:limit", "blog", "--memory-swap", "1g").err
+
+
+def test_reservations_are_taken_and_said_to_mean_nothing(admin: Admin, blog: App):
+    said = admin("resource:reserve", "blog", "--memory", "64m")
+    assert said.status == 0
+    assert "nothing was changed" in said.err
+    assert admin("resource:reserve-clear", "blog").status == 0
+    assert admin.fails("resource:reserve", "blog", "--memory", "x").status == 2
+
+
+def test_buildpacks_are_added_in_order_replaced_and_removed(admin: Admin, blog: App):
+    admin.ok("buildpacks:add", "blog", "python")
+    admin.ok("buildpacks:add", "--index", "1", "blog", "heroku/nodejs")
+    assert admin("buildpacks:list", "blog", "--format", "json").json() == ["nodejs", "python"]
+    admin.ok("buildpacks:set", "blog", "https://github.com/heroku/heroku-buildpack-static.git")
+    assert admin.ok("buildpacks:list", "blog").split()[-2:] == ["static", "python"]
+    admin.ok("buildpacks:set", "--index", "9", "blog", "procfile")
+    admin.ok("buildpacks:remove", "blog", "--index", "1")
+    admin.ok("buildpacks:remove", "blog", "procfile")
+    assert admin.ok("buildpacks:report", "blog", "--buildpacks-list") == "python\n"
+    admin.ok("buildpacks:clear", "blog")
+    assert admin("buildpacks:list", "blog", "--format", "json").json() == []
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("add", "blog", "cobol"),
+        ("add", "blog", "https://evil.example.com/pack.git"),
+        ("add", "blog", "../lifecycle"),
+        ("add", "blog", "lifecycle"),
+        ("add", "blog", "python"),
+        ("add", "--index", "0", "blog", "nodejs"),
+        ("set", "--index", "2", "blog", "python"),
+        ("set", "blog", "cobol"),
+        ("remove", "blog", "nodejs"),
+        ("remove", "blog", "--index", "5"),
+        ("remove", "blog"),
+        ("remove", "blog", "python", "--index", "1"),
+    ],
+)
+def test_a_buildpack_that_is_not_there_changes_nothing(
+    admin: Admin, blog: App, argv: tuple[str, ...]
+):
+    admin.ok("buildpacks:add", "blog", "python")
+    admin.fails(f"buildpacks:{argv[0]}", *argv[1:])
+    assert admin("buildpacks:list", "blog", "--format", "json").json() == ["python"]
+
+
+def test_an_unknown_buildpack_is_refused_with_those_there_are(admin: Admin, blog: App):
+    assert "there are: nodejs, procfile, python" in admin.fails("buildpacks:add", "blog", "x").err
+
+
+def test_the_deploy_branch_of_an_app_covers_the_instances(admin: Admin, blog: App):
+    admin.ok("git:set", "--global", "deploy-branch", "trunk")
+    assert admin.ok("git:report", "blog", "--git-computed-deploy-branch") == "trunk\n"
+    admin.ok("git:set", "blog", "deploy-branch", "feature/x")
+    report = admin("git:report", "blog", "--format", "json").json()
+    assert (report["deploy-branch"], report["git-global-deploy-branch"]) == ("feature/x", "trunk")
+    admin.ok("git:set", "blog", "deploy-branch")
+    assert admin.ok("git:report", "blog", "--git-deploy-branch") == "\n"
+    assert admin.ok("git:report", "--global", "--global-deploy-branch") == "trunk\n"
+
+
+@pytest.mark.parametrize("branch", ["a b", "..", "a..b", "-x", "a~1", "a:b", "x.lock", "a\nb"])
+def test_what_is_no_branch_is_refused(admin: Admin, blog: App, branch: str):
+    admin.fails("git:set", "blog", "deploy-branch", "--", branch)
+    assert admin.platform.store.properties.all(blog, "git") == {}
+
+
+def test_a_property_that_does_not_exist_is_refused_with_those_that_do(admin: Admin, blog: App):
+    assert "known: deploy-branch" in admin.fails("git:set", "blog", "keep-git-dir", "true").err
+
+
+def test_checks_are_set_and_reported_over_the_defaults(admin: Admin, blog: App):
+    admin.ok("checks:set", "blog", "path", "/health?deep=1")
+    admin.ok("checks:set", "blog", "timeout", "30")
+    report = admin("checks:report", "blog", "--format", "json").json()
+    assert report["computed-path"] == "/health?deep=1"
+    assert (report["timeout"], report["computed-timeout"]) == ("30", "30")
+    assert (report["attempts"], report["computed-attempts"]) == ("", "3")
+    admin.ok("checks:set", "blog", "path")
+    assert admin.ok("checks:report", "blog", "--checks-path") == "\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("path", "health"),
+        ("path", "/a b"),
+        ("path", "/a\r\nHost: evil"),
+        ("timeout", "0"),
+        ("timeout", "1.5"),
+        ("attempts", "many"),
+        ("wait", "-1"),
+        ("wait", "99999"),
+        ("colour", "red"),
+    ],
+)
+def test_a_check_without_sense_is_refused(admin: Admin, blog: App, key: str, value: str):
+    admin.fails("checks:set", "blog", key, "--", value)
+    assert admin.platform.store.properties.all(blog, "checks") == {}
+
+
+def test_checks_are_of_apps_only(admin: Admin):
+    assert "property of apps" in admin.fails("checks:set", "--global", "timeout", "5").err
