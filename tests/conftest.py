@@ -17,7 +17,7 @@ SCRATCH = Path("/var/tmp")
 def own_settings(**changes: object) -> Settings:
     """Settings that meet no other instance on this machine: name, places, ranges, ports."""
     tag = secrets.token_hex(8)
-    octet = 130 + int(tag[:2], 16) % 100
+    octet = secrets.choice(sorted(set(range(130, 230)) - octets_in_use()))
     root = SCRATCH / f"paas-test-{tag}"
     values: dict[str, object] = {
         "name": "t" + tag[:4],
@@ -32,6 +32,13 @@ def own_settings(**changes: object) -> Settings:
         "subnet_pool": f"10.{octet}.0.0/16",
     }
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def octets_in_use() -> set[int]:
+    """Second bytes of the 10.x networks this machine has a route to."""
+    lines = Path("/proc/net/route").read_text().splitlines()[1:]
+    destinations = [bytes.fromhex(line.split()[1])[::-1] for line in lines]
+    return {address[1] for address in destinations if address[0] == 10}
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ Touches: pyroute2, /proc/sys/net. Each function opens its own socket: they are c
 from several threads. Source: rtnetlink(7), tc-tbf(8).
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -50,10 +51,21 @@ def read(message: Any) -> Link:
     )
 
 
+def networks_of_links() -> list[tuple[str, IPv4Interface]]:
+    """Every link of the host with each of its addresses."""
+    with IPRoute() as route:
+        names = {message["index"]: message.get("ifname") or "" for message in route.get_links()}
+        return [
+            (names.get(message["index"], ""), IPv4Interface((address, message["prefixlen"])))
+            for message in route.get_addr(family=socket.AF_INET)
+            if (address := message.get("local") or message.get("address"))
+        ]
+
+
 def uplink_mtu() -> int:
     """The MTU of the link with the default route; 1500 without one."""
     with IPRoute() as route:
-        defaults = list(route.get_default_routes(family=2, table=254))
+        defaults = list(route.get_default_routes(family=socket.AF_INET, table=254))
         for entry in sorted(defaults, key=lambda entry: entry.get("priority") or 0):
             if index := entry.get("oif"):
                 return read(route.get_links(index)[0]).mtu

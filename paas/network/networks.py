@@ -10,12 +10,13 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
 from paas.command import Runner
+from paas.errors import PaasError
 from paas.image import mounts
 from paas.model.container import ContainerSpec
 from paas.network import firewall, links, namespaces, nftables, rules
@@ -60,6 +61,7 @@ class Networks:
         Called at start, and whenever somebody may have flushed the host's rules.
         """
         with self._lock:
+            self._check_pool()
             FORWARDING.write_text("1")
             self._mtu = links.uplink_mtu()
             self._make_bridge(PLATFORM_SLOT)
@@ -170,6 +172,17 @@ class Networks:
         self._removals.submit(lambda: None).result()
 
     # -- what the kernel knows -----------------------------------------------------
+
+    def _check_pool(self) -> None:
+        """Refuse an address pool that somebody else on this machine uses already."""
+        pool = IPv4Network(self.settings.subnet_pool)
+        ours = self.settings.bridge(0).removesuffix("0")
+        for name, address in links.networks_of_links():
+            if address.ip in pool and not name.startswith(ours):
+                raise PaasError(
+                    f"the address pool {pool} meets {address} of the link {name}",
+                    "choose another subnet_pool in the settings",
+                )
 
     def _network(self, slot: int) -> Addresses:
         """The addresses of an app's network, its bridge made if it is new."""

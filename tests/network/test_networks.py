@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -306,6 +307,13 @@ def test_a_failed_attach_leaves_nothing(
     with pytest.raises(PaasError, match="no"):
         networks.attach(ContainerSpec("c" * 10, "app", 1, Kind.APP, "web", 1, (), ()))
     assert networks.found() == set()
+
+
+def test_an_address_pool_somebody_else_uses_is_refused(networks: Networks) -> None:
+    other = replace(networks.settings, name="zz")
+    with pytest.raises(PaasError, match=f"link {networks.settings.bridge(0)}") as error:
+        Networks(other, Runner()).ensure()
+    assert "subnet_pool" in error.value.hint
 
 
 def test_an_app_that_is_gone_leaves_no_bridge(
