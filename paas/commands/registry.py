@@ -5,6 +5,7 @@ Nouns register their commands here with a decorator; the table looks them up.
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from paas.errors import PaasError, UsageError
 from paas.model.names import app_name
 
 HELP_WIDTH = 100
+GLOBAL = "--global"
+GLOBAL_FLAGS = ("quiet", "trace", "force")
 Function = Callable[..., int | None]
 registry: dict[str, "Command"] = {}
 
@@ -58,40 +61,38 @@ class Command:
 
     def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:
         """The function's arguments; UsageError with the usage line when they do not fit."""
-        target = self.target_of(arguments)
+        target, rest = self.take_target(arguments)
         parser = self.parser(without_app=target is not None)
-        with self.click_errors(parser):
-            made = parser.make_context(f"paas {self.name}", target_removed(arguments, target),
-                                       obj=context)  # fmt: skip
+        with self.usage_shown():
+            made = parser.make_context(f"paas {self.name}", rest, obj=context)
         values = dict(made.params)
         if target is not None:
-            found = target.name and context.platform.store.apps.get(app_name(target.name))
-            values["app"] = found or None
+            apps = context.platform.store.apps
+            values["app"] = None if target == GLOBAL else apps.get(app_name(target))
         return values
 
-    def target_of(self, arguments: list[str]) -> "Target | None":
-        """What --app or --global says, where this command takes an app."""
+    def take_target(self, arguments: list[str]) -> tuple[str | None, list[str]]:
+        """The app that --app names (GLOBAL for --global), and the arguments without it."""
         kind = next((one.type for one in self.parameters if one.name == "app"), None)
         for place, word in scanned(arguments, to_first_word=self.passthrough):
-            if word == "--app" or word.startswith("--app="):
-                return self.named_target(arguments, place, kind)
-            if word == "--global" and kind is APP_OR_GLOBAL:
-                return Target("", place, 1)
-        return None
+            before = arguments[:place]
+            if word == GLOBAL and kind is APP_OR_GLOBAL:
+                return GLOBAL, before + arguments[place + 1 :]
+            if word == "--app":
+                name, after = "".join(arguments[place + 1 : place + 2]), arguments[place + 2 :]
+            elif word.startswith("--app="):
+                name, after = word.removeprefix("--app="), arguments[place + 1 :]
+            else:
+                continue
+            self.check_target(name, kind)
+            return (None, [*before, name, *after]) if self.takes_words else (name, before + after)
+        return None, arguments
 
-    def named_target(self, arguments: list[str], place: int, kind: object) -> "Target | None":
-        inline = arguments[place].startswith("--app=")
-        value = arguments[place].removeprefix("--app=") if inline else "".join(
-            arguments[place + 1 : place + 2]
-        )  # fmt: skip
-        if not value:
+    def check_target(self, name: str, kind: object) -> None:
+        if not name:
             raise UsageError("--app needs the name of an app")
-        if self.takes_words:
-            arguments[place : place + (1 if inline else 2)] = [value]
-            return None
-        if kind not in (APP, APP_OR_GLOBAL):
+        if kind not in (APP, APP_OR_GLOBAL) and not self.takes_words:
             raise UsageError(f"{self.name} takes no --app")
-        return Target(value, place, 1 if inline else 2)
 
     def parser(self, *, without_app: bool = False) -> click.Command:
         """Click's view of the command, with the flags every command has."""
@@ -124,38 +125,14 @@ class Command:
         )  # fmt: skip
         return parser.get_help(made)
 
-    def click_errors(self, _parser: click.Command) -> "ClickErrors":
-        return ClickErrors(self)
-
-
-class ClickErrors:
-    """click's complaints become ours, with the usage line as the hint."""
-
-    def __init__(self, command: Command) -> None:
-        self.command = command
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, click.ClickException):
+    @contextmanager
+    def usage_shown(self) -> Iterator[None]:
+        """Click's complaints become ours, with the usage line as the hint."""
+        try:
+            yield
+        except click.ClickException as error:
             message = error.format_message().rstrip(".")
-            raise UsageError(message, f"usage: {self.command.usage()}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The app named by --app ("" for --global), and where in the arguments it was said."""
-
-    name: str
-    place: int
-    words: int
-
-
-def target_removed(arguments: list[str], target: Target | None) -> list[str]:
-    if target is None:
-        return arguments
-    return arguments[: target.place] + arguments[target.place + target.words :]
+            raise UsageError(message, f"usage: {self.usage()}") from None
 
 
 def scanned(arguments: list[str], *, to_first_word: bool) -> Iterator[tuple[int, str]]:
@@ -192,9 +169,6 @@ def common_options(own: Sequence[click.Parameter]) -> list[click.Option]:
         for flag in GLOBAL_FLAGS
     ]  # fmt: skip
     return [one for one in (*flags, asked) if not taken.intersection(one.opts)]
-
-
-GLOBAL_FLAGS = ("quiet", "trace", "force")
 
 
 def command(

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -117,9 +119,18 @@ class Admin:
         return said
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new database, made once: migrating one for every test would take most of the time."""
+    directory = tmp_path_factory.mktemp("database")
+    Store(Settings(state_dir=directory)).close()
+    return directory / "paas.db"
+
+
 @pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
+def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
     runner = Runner()
+    shutil.copy(migrated, settings.state_dir / "paas.db")
     store = Store(settings)
     made = Platform(
         settings=settings,

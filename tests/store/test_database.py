@@ -141,3 +141,14 @@ def test_a_writer_waits_for_another_process(store: Store, settings: Settings):
     store.apps.create("patient")
     assert time.monotonic() - began > 0.25
     child.communicate()
+
+
+def test_every_table_can_be_made_on_postgresql_too():
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    dialect = postgresql.dialect()
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=dialect))
