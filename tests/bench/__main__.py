@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,13 +54,22 @@ def private_instance() -> Iterator[Instance]:
         instance.destroy()
 
 
+def measured(name: str, given: argparse.Namespace) -> Outcome:
+    """A row's outcome on an instance of its own; what went wrong when it could not be measured."""
+    try:
+        with private_instance() as instance:
+            return ROWS[name](instance, given)
+    except Exception as error:  # noqa: BLE001 - the other rows are still worth measuring
+        traceback.print_exc()
+        return Outcome(name, "-", f"not measured: {type(error).__name__}", "-", ok=False)
+
+
 def main() -> int:
     given = arguments()
     outcomes = []
     for name in given.only or ROWS:
         sys.stderr.write(f"measuring {name} ...\n")
-        with private_instance() as instance:
-            outcomes.append(ROWS[name](instance, given))
+        outcomes.append(measured(name, given))
         sys.stderr.write(f"{table(outcomes[-1:]).splitlines()[-1]}\n")
     sys.stdout.write(table(outcomes) + "\n")
     given.json.write_text(as_json(outcomes) + "\n")

@@ -47,8 +47,7 @@ def push_to_page(instance: Instance, repository: Repository, text: str) -> float
     began = time.perf_counter()
     with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE) as push:
         while time.perf_counter() - began < 120:
-            answer = session.get(url, headers=headers, timeout=30)
-            if answer.status_code == 200 and answer.text == text:
+            if page(session, url, headers) == text:
                 taken = time.perf_counter() - began
                 break
             time.sleep(0.004)
@@ -59,10 +58,21 @@ def push_to_page(instance: Instance, repository: Repository, text: str) -> float
     return taken
 
 
+def page(session: requests.Session, url: str, headers: dict[str, str]) -> str | None:
+    """What the app says; None while it has no version that answers (its host is unknown then)."""
+    try:
+        answer = session.get(url, headers=headers, timeout=30)
+    except requests.ConnectionError:
+        return None
+    return answer.text if answer.status_code == 200 else None
+
+
 def own_start(instance: Instance, app: str) -> float:
     """Seconds the app itself needs to its first answer, in the same image and limits."""
     script = OWN_START.strip().encode()
-    return float(instance.ok("run", app, "--", "python", "-", stdin=script).split()[-1])
+    said = instance.ok("--quiet", "run", app, "--", "python", "-", stdin=script)
+    assert said.strip(), f"nothing was said; the daemon: {instance.daemon_log()[-2000:]}"
+    return float(said.split()[-1])
 
 
 def again(instance: Instance, runs: int) -> Outcome:

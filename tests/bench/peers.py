@@ -130,9 +130,9 @@ def dockerd(root: Path) -> Iterator[Docker | None]:
     root.mkdir()
     socket = root / "docker.sock"
     argv = [
-        "dockerd", "--data-root", f"{root}/data", "--exec-root", f"{root}/exec", "-p", f"{root}/pid",
-        "-H", f"unix://{socket}", "--bridge", "none", "--iptables=false", "--ip-masq=false",
-        "--ip-forward=false",
+        "dockerd", "--data-root", f"{root}/data", "--exec-root", f"{root}/exec",
+        "-p", f"{root}/pid", "-H", f"unix://{socket}", "--bridge", "none",
+        "--iptables=false", "--ip-masq=false", "--ip-forward=false",
     ]  # fmt: skip
     with running(argv, **QUIET):
         docker = Docker(socket)

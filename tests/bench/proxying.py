@@ -85,7 +85,7 @@ def route_change(runs: int) -> Outcome:
     typical = median(taken)
     return Outcome(
         "route change, under load", "visible in <= 5 ms, none failed",
-        f"{typical * 1000:.1f} ms, {failed} failed, {stale} stale", f"{typical / 0.005:.2f} of 5 ms",
+        f"{typical * 1000:.1f} ms, {failed} failed, {stale} stale", f"{typical / 0.005:.2f}",
         typical <= 0.005 and failed == 0 and stale == 0, {"publish": taken},
     )  # fmt: skip
 
@@ -95,17 +95,10 @@ def switched(
 ) -> tuple[list[float], int, str]:
     """Seconds each change took, how often the old app still answered, and what the load saw."""
     taken, stale = [], 0
+    url = f"http://127.0.0.1:{port}/"
     session = requests.Session()
     publish(proxy, apps[0])
-    argv = [
-        "wrk",
-        "-t1",
-        "-c8",
-        f"-d{2 + runs}s",
-        "-H",
-        "Host: app.test",
-        f"http://127.0.0.1:{port}/",
-    ]
+    argv = ["wrk", "-t1", "-c8", f"-d{2 + runs}s", "-H", "Host: app.test", url]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as load:
         time.sleep(0.5)  # the load is under way
         for number in range(SWITCHES):
@@ -113,9 +106,7 @@ def switched(
             began = time.perf_counter()
             publish(proxy, app)
             taken.append(time.perf_counter() - began)
-            answer = session.get(
-                f"http://127.0.0.1:{port}/", headers={"Host": "app.test"}, timeout=5
-            )
+            answer = session.get(url, headers={"Host": "app.test"}, timeout=5)
             stale += answer.text != app.name
         said = load.communicate()[0]
     return taken, stale, said
