@@ -11,8 +11,9 @@ import os
 import resource
 import shutil
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from paas.command import Runner
@@ -90,20 +91,27 @@ class Bundles:
     def take_down(self, container_id: str) -> None:
         """Kill the container and free everything it has but its log and its upper. Idempotent.
 
-        Raises PaasError when its processes cannot be killed; all else goes on then too.
+        Raises PaasError or OSError for what could not be freed; the rest is freed all the same.
         """
-        killed = self.cgroups.kill(container_id)
         home = self.directories.container(container_id)
-        rootfs.unmount(home / "rootfs")
-        unmount_below(home / "mounts")
-        self.networks.detach(container_id)
-        self.scratch.remove(container_id)
-        shutil.rmtree(self.directories.runc / container_id, ignore_errors=True)
-        (self.directories.exits / container_id).unlink(missing_ok=True)
-        if not killed:
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: self._kill(container_id),
+            lambda: rootfs.unmount(home / "rootfs"),
+            lambda: unmount_below(home / "mounts"),
+            lambda: self.networks.detach(container_id),
+            lambda: self.scratch.remove(container_id),
+            lambda: shutil.rmtree(self.directories.runc / container_id, ignore_errors=True),
+            lambda: (self.directories.exits / container_id).unlink(missing_ok=True),
+            lambda: self.cgroups.remove(container_id),
+            lambda: remove_home(home),
+        )
+        with ExitStack() as every:
+            for step in reversed(steps):
+                every.callback(step)  # each is done, also when one before it failed
+
+    def _kill(self, container_id: str) -> None:
+        if not self.cgroups.kill(container_id):
             raise PaasError(f"container {container_id} could not be killed")
-        self.cgroups.remove(container_id)
-        shutil.rmtree(home, ignore_errors=True)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
@@ -244,6 +252,19 @@ def unmount_below(stage: Path) -> None:
     if stage.is_dir():
         for point in stage.iterdir():
             rootfs.unmount(point)
+
+
+def remove_home(home: Path) -> None:
+    """Delete a container's directory.
+
+    Where something is still mounted this fails (EBUSY, ENOTEMPTY) before anything in
+    it is deleted: it could be a volume.
+    """
+    stage = home / "mounts"
+    for point in (home / "rootfs", *(stage.iterdir() if stage.is_dir() else ())):
+        with suppress(FileNotFoundError):
+            point.rmdir()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def whole_disk(device: int) -> oci.Device:

@@ -7,6 +7,7 @@ which containers there are, filled from their directories when the daemon starts
 
 import logging
 import secrets
+import signal
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from paas.engines.base import Session, Streams
 from paas.engines.embedded import processes, runtime, session, sockets
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
+from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.disk import DiskWatch
 from paas.engines.embedded.exits import ExitWatch, classify
 from paas.engines.embedded.index import Index
@@ -75,10 +77,11 @@ class EmbeddedEngine:
             self._runner, self._directories, spec.id, spec.log, self.settings.log_max_bytes
         )
         watch.lap("create")
-        container = Container(spec, place.address, pid, datetime.now(UTC))
-        self._index.add(container)
         runtime.release(self._directories, spec.id, pid)
         watch.lap("begin")
+        # only now: what has a record has begun
+        container = Container(spec, place.address, pid, datetime.now(UTC))
+        self._index.add(container)
         self._exits.track(spec.id, pid)
         return container
 
@@ -89,7 +92,7 @@ class EmbeddedEngine:
             return None
         entry.stopping = True
         if not entry.ended.is_set():
-            processes.terminate_first(entry.container.pid, self._cgroups.path(container_id))
+            self._signal(container_id, entry.container.pid, signal.SIGTERM)
             if not entry.ended.wait(grace_s):
                 self._cgroups.kill(container_id)
                 entry.ended.wait(KILL_TIMEOUT_S)
@@ -137,7 +140,12 @@ class EmbeddedEngine:
             self._bundles.take_down(spec.id)
             self._index.sessions.discard(spec.id)
 
-        ways = session.Ways(lambda _pid: self._kill(spec.id), judge, clean)
+        ways = session.Ways(
+            signal=lambda pid, number: self._signal(spec.id, pid, number),
+            kill=lambda _pid: self._kill(spec.id),
+            judge=judge,
+            clean=clean,
+        )
         pid_file = self._directories.pid_file(spec.id)
         runc_log = self._directories.runc_log(spec.id)
         argv = runtime.runc_run(self._directories, spec.id)
@@ -147,6 +155,9 @@ class EmbeddedEngine:
             limit = spec.limits.scratch_bytes
             watches.append(DiskWatch(spec.upper, others, limit, lambda: self._kill(spec.id)))
         return started
+
+    def _signal(self, container_id: str, pid: int, number: int) -> None:
+        processes.signal_program(pid, number, lambda: self._cgroups.pids(container_id))
 
     def _kill(self, container_id: str) -> None:
         self._cgroups.kill(container_id)
@@ -191,7 +202,7 @@ class EmbeddedEngine:
                 path.unlink(missing_ok=True)
 
         argv = runtime.runc_exec(self._directories, container.id, file, pid_file, runc_log)
-        ways = session.Ways(kill, judge, clean)
+        ways = session.Ways(signal=signal_process, kill=kill, judge=judge, clean=clean)
         try:
             started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
         except BaseException:

@@ -58,7 +58,7 @@ class ExitWatch:
         """Tell of this container's end, at once when it has ended already."""
         try:
             process = os.pidfd_open(pid)
-        except ProcessLookupError:
+        except OSError:
             process = -1
         with self._lock:
             self._processes[container_id] = process

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Process:
 
     pid: int
     parent: int
+    group: int
     session: int
 
 
@@ -31,8 +33,8 @@ def look(pid: int) -> Process | None:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    _state, parent, _group, session = text.rpartition(")")[2].split()[:4]
-    return Process(pid, int(parent), int(session))
+    _state, *numbers = text.rpartition(")")[2].split()[:4]
+    return Process(pid, *map(int, numbers))
 
 
 def family(first: int, pids: set[int]) -> set[int]:
@@ -75,33 +77,25 @@ def arguments() -> Iterator[list[str]]:
                 continue
 
 
-def terminate_first(pid: int, cgroup: str) -> None:
-    """Send SIGTERM to a container's first process, if it is still that.
+def signal_program(first: int, number: int, pids: Callable[[], set[int]]) -> None:
+    """Signal what a container's init runs: the process groups of its children.
 
-    A first process that is not ready for a signal never gets it (pid_namespaces(7)),
-    so init, just started, is given the moment until it has blocked them all to wait for.
+    So a command behind a shell hears it too. init itself is left alone: it ends with
+    its child. When it has just been started, the child is waited for a moment.
     """
-    try:
-        process = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while not awaits_signals(pid) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        if belongs(pid, cgroup):
-            signal.pidfd_send_signal(process, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(process)
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not signal_children(first, number, pids()) and time.monotonic() < deadline:
+        if look(first) is None:
+            return
+        time.sleep(0.001)
 
 
-def awaits_signals(pid: int) -> bool:
-    """Whether a process has blocked SIGTERM; true as well when it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    masks = [line.split()[1] for line in text.splitlines() if line.startswith("SigBlk:")]
-    return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+def signal_children(first: int, number: int, pids: set[int]) -> bool:
+    """Signal the groups that children of a process lead; whether there was one."""
+    sent = False
+    for process in filter(None, map(look, pids)):
+        if process.parent == first and process.group == process.pid:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+                sent = True
+    return sent

@@ -208,22 +208,34 @@ REASONS = (
     (r'exec: "(?P<what>[^"]*)": (?:stat .*: )?no such file', "there is no program {what} in it"),
     (r'exec: "(?P<what>[^"]*)": .*not found in \$PATH', "there is no program {what} in it"),
     (r'exec: "(?P<what>[^"]*)": permission denied', "{what} may not be executed"),
-    (r"cannot allocate memory|minimum.*memory|memory.*too low", "its memory limit is too low"),
+    (
+        r"unable to set memory limit|container init was OOM-killed|cannot allocate memory",
+        "its memory limit is too low",
+    ),
 )
 
 
 def reason(message: str) -> str:
     """The last message of runc, in words a user knows where we have better ones."""
     text = message
-    for line in message.splitlines():
-        try:
-            text = str(json.loads(line).get("msg", line))
-        except (ValueError, AttributeError):
-            text = line or text
+    for line in filter(None, message.splitlines()):
+        text = said(line)
     for pattern, words in REASONS:
         if found := re.search(pattern, text):
             return words.format(**found.groupdict())
     return text.strip()[:500] or "runc gave no reason"
+
+
+def said(line: str) -> str:
+    """The message in a line of runc's log, which is JSON or `key="value"` pairs."""
+    try:
+        return str(json.loads(line)["msg"])
+    except (ValueError, KeyError, TypeError):
+        found = re.search(r'msg=("(?:[^"\\]|\\.)*")', line)
+    try:
+        return str(json.loads(found[1])) if found else line
+    except ValueError:
+        return line
 
 
 def logged_reason(log: Path) -> str:

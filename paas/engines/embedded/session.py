@@ -35,7 +35,8 @@ FLUSH_TIMEOUT_S = 2.0
 class Ways:
     """What differs between the kinds of sessions."""
 
-    kill: Callable[[int], None]  # end everything; gets the first process's pid
+    signal: Callable[[int, int], None]  # pass a signal on; gets the first process's pid
+    kill: Callable[[int], None]  # end everything; gets the same
     judge: Callable[[int], ExitStatus]  # from runc's exit code, 128 + n for signals
     clean: Callable[[], None]  # free what the session had
 
@@ -65,7 +66,7 @@ class Foreground:
     def signal(self, number: int) -> None:
         """Send it a signal."""
         if self._child.poll() is None:
-            signal_process(self.pid, number)
+            self._ways.signal(self.pid, number)
 
     def kill(self) -> None:
         """End it and everything it started, at once."""

@@ -101,17 +101,13 @@ def process(
     terminal: bool,
     under_init: bool = True,
 ) -> dict[str, Any]:
-    """A process in the container: its first one, or one that joins later (without an init).
-
-    init is told to pass signals on to the whole process group (-g), so that a
-    command behind a shell gets SIGTERM too.
-    """
+    """A process in the container: its first one, or one that joins later (without an init)."""
     none: list[str] = []
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     return {
         "terminal": terminal,
         "user": {"uid": spec.uid, "gid": spec.uid},
-        "args": [INIT, "-g", "--", *argv] if under_init else list(argv),
+        "args": [INIT, "--", *argv] if under_init else list(argv),
         "env": [f"{key}={value}" for key, value in environment.items()],
         "cwd": spec.cwd,
         "capabilities": dict.fromkeys(sets, none),

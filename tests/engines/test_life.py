@@ -1,0 +1,298 @@
+"""A container's life beside the daemon's: starting, failing, crashing, being found again."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from paas.engines.base import Streams
+from paas.engines.embedded import processes, runtime
+from paas.engines.embedded.engine import EmbeddedEngine
+from paas.errors import PaasError
+from paas.logs.logs import Logs
+from paas.model.container import Container, Limits
+from paas.model.release import Layer
+from tests.conftest import own_settings
+from tests.engines.conftest import SERVER, House, house_of, until
+
+
+def another_daemon(house: House) -> EmbeddedEngine:
+    return EmbeddedEngine(house.settings, house.runner, house.layers, house.networks)
+
+
+def test_a_server_accepts_and_its_port_and_connections_are_known(house: House) -> None:
+    container = house.engine.start(house.spec("/usr/bin/python3", "-IS", "-c", SERVER))
+    until(lambda: house.engine.listening(container.id))
+    assert house.engine.listening(container.id) == [("0.0.0.0", 5000)]
+    assert house.engine.connections(container.id) == 0
+    with socket.create_connection((str(container.address), 5000), timeout=5):
+        until(lambda: house.engine.connections(container.id) == 1)
+
+
+def test_what_it_writes_is_logged_with_its_stream(house: House) -> None:
+    spec = house.spec("/bin/sh", "-c", "echo out; echo err >&2; printf unfinished")
+    house.engine.start(spec)
+    until(partial(has_ended, house.engine, spec.id))
+    logs = Logs(house.settings)
+    lines = {(line.source, line.stream, line.text) for line in logs.read("blog")}
+    assert lines >= {
+        ("web.1", "stdout", "out"),
+        ("web.1", "stderr", "err"),
+        ("web.1", "stdout", "unfinished"),
+    }
+    assert set(logs.tail(spec, 10)) == {"out", "err", "unfinished"}
+
+
+def test_a_full_log_is_rotated_while_it_is_written_and_nothing_is_lost() -> None:
+    settings = replace(own_settings(), log_max_bytes=20_000, log_files=50)
+    with house_of(settings) as house:
+        logs = Logs(settings)
+        logs.start()
+        script = "for n in $(seq 3000); do echo line $n; [ $((n % 100)) = 0 ] && sleep 0.03; done"
+        spec = house.spec("/bin/sh", "-c", script)
+        house.engine.start(spec)
+        until(partial(has_ended, house.engine, spec.id), 30)
+        found = [line.text for line in logs.read("blog", "web.1")]
+        logs.close()
+        assert found == [f"line {n}" for n in range(1, 3001)]
+        assert spec.log
+        assert len(list(spec.log.parent.glob(f"{spec.log.name}*"))) > 5
+        house.engine.remove(spec.id)
+
+
+def test_a_log_flood_is_bounded_also_without_a_daemon() -> None:
+    settings = replace(own_settings(), log_max_bytes=50_000)
+    with house_of(settings) as house:
+        spec = house.spec("/bin/sh", "-c", "yes flood | head -c 5M")
+        house.engine.start(spec)
+        until(partial(has_ended, house.engine, spec.id), 30)
+        assert spec.log
+        assert sum(path.stat().st_size for path in spec.log.parent.iterdir()) < 70_000
+
+
+def test_a_program_that_is_not_there_ends_with_127_and_says_so_in_the_log(house: House) -> None:
+    spec = house.spec("no-such-program")
+    house.engine.start(spec)
+    until(partial(has_ended, house.engine, spec.id))
+    ended = house.engine.get(spec.id)
+    assert ended
+    assert ended.exit
+    assert ended.exit.code == 127
+    until(lambda: "no-such-program" in house.log_text(spec))
+
+
+def test_a_failed_start_says_why_and_leaves_nothing(house: House) -> None:
+    spec = house.spec("sleep", "1", limits=Limits(memory_bytes=100 << 10))
+    with pytest.raises(PaasError, match="memory limit is too low"):
+        house.engine.start(spec)
+    assert house.engine.get(spec.id) is None
+    until(lambda: house.traces(spec.id) == [])
+    with pytest.raises(PaasError, match="memory limit is too low"):
+        house.engine.spawn(spec, Streams())
+    until(lambda: house.traces(spec.id) == [])
+
+
+def test_a_missing_layer_fails_the_start_and_leaves_nothing(house: House) -> None:
+    spec = house.spec("sleep", "1", layers=(Layer("nowhere", 0),))
+    with pytest.raises((PaasError, OSError)):
+        house.engine.start(spec)
+    until(lambda: house.traces(spec.id) == [])
+
+
+def test_sigterm_reaches_a_program_behind_a_shell(house: House) -> None:
+    script = "trap 'echo stopping; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    spec = house.spec("/bin/bash", "-c", f"{{ {script}; }}; true")
+    container = house.engine.start(spec)
+    until(lambda: "ready" in house.log_text(spec))
+    status = house.engine.stop(container.id, 10)
+    assert status
+    assert status.code == 5
+    assert "stopping" in house.log_text(spec)
+
+
+def test_what_ignores_sigterm_is_killed_after_the_grace(house: House) -> None:
+    spec = house.spec("/bin/sh", "-c", "trap '' TERM; echo ready; sleep 100")
+    container = house.engine.start(spec)
+    until(lambda: "ready" in house.log_text(spec))
+    status = house.engine.stop(container.id, 0.2)
+    assert status
+    assert status.code == 137
+    assert not status.out_of_memory
+
+
+def test_removing_a_running_container_frees_everything_but_its_log(house: House) -> None:
+    spec = house.spec("/bin/sh", "-c", "echo said; sleep 100")
+    house.engine.start(spec)
+    until(lambda: "said" in house.log_text(spec))
+    house.engine.remove(spec.id)
+    until(lambda: house.traces(spec.id) == [])
+    assert "said" in house.log_text(spec)
+
+
+def test_the_container_outlives_the_daemon_and_is_found_again(house: House) -> None:
+    container = house.engine.start(house.spec("sleep", "100"))
+    daemon = another_daemon(house)
+    try:
+        assert daemon.get(container.id) == container
+        status = daemon.stop(container.id, 5)
+        assert status
+        assert status.code == 143
+    finally:
+        daemon.close()
+
+
+def has_ended(engine: EmbeddedEngine, container_id: str) -> bool:
+    container = engine.get(container_id)
+    return container is not None and not container.running
+
+
+def test_an_end_while_the_daemon_was_away_is_told_once_by_the_next(house: House) -> None:
+    spec = house.spec("sleep", "100")
+    daemon = another_daemon(house)
+    container = daemon.start(spec)
+    daemon.close()
+    house.engine.stop(container.id, 0)  # not known to this one
+    os.kill(container.pid, signal.SIGKILL)
+    until((house.settings.run_dir / "exits" / spec.id).exists)
+    heard: list[Container] = []
+    for _ in range(2):
+        daemon = another_daemon(house)
+        daemon.on_exit(heard.append)
+        until(partial(has_ended, daemon, spec.id))
+        daemon.close()
+    assert [(one.id, one.exit.code) for one in heard if one.exit] == [(spec.id, 137)]
+
+
+def test_the_end_is_noticed_when_conmon_was_killed_before(house: House) -> None:
+    spec = house.spec("sleep", "100")
+    container = house.engine.start(spec)
+    home = house.settings.run_dir / "containers" / spec.id
+    os.kill(int((home / "conmon.pid").read_text()), signal.SIGKILL)
+    os.kill(container.pid, signal.SIGKILL)
+    until(partial(has_ended, house.engine, spec.id))
+    ended = house.engine.get(spec.id)
+    assert ended
+    assert ended.exit
+    assert ended.exit.code == 137
+
+
+def test_a_pid_that_is_somebody_elses_by_now_is_not_taken_for_the_container(house: House) -> None:
+    spec = house.spec("sleep", "100")
+    house.engine.start(spec)
+    record = house.settings.run_dir / "containers" / spec.id / "container.json"
+    container = house.engine.get(spec.id)
+    assert container
+    record.write_text(
+        record.read_text().replace(f'"pid": {container.pid}', f'"pid": {os.getpid()}')
+    )
+    daemon = another_daemon(house)
+    try:
+        until(partial(has_ended, daemon, spec.id))
+    finally:
+        daemon.close()
+
+
+def test_many_starts_at_once_all_succeed(house: House) -> None:
+    specs = [house.spec("sleep", "100") for _ in range(8)]
+    threads = [threading.Thread(target=house.engine.start, args=(spec,)) for spec in specs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {spec.id for spec in specs} <= {one.id for one in house.engine.list() if one.running}
+    assert len({one.address for one in house.engine.list()}) == len(house.engine.list())
+
+
+def test_reconcile_spares_what_is_just_starting(house: House) -> None:
+    stop = threading.Event()
+
+    def sweep() -> None:
+        while not stop.is_set():
+            house.engine.reconcile({one.id for one in house.engine.list()})
+
+    thread = threading.Thread(target=sweep)
+    thread.start()
+    try:
+        for _ in range(5):
+            spec = house.spec("sleep", "100")
+            house.engine.start(spec)
+            assert processes.belongs(
+                house.engine.get(spec.id).pid,  # type: ignore[union-attr]
+                f"/{house.settings.cgroup_name}/{spec.id}",
+            )
+    finally:
+        stop.set()
+        thread.join()
+
+
+CRASH = """
+import json, os, sys, threading
+from paas.command import Runner
+from paas.engines.embedded.engine import EmbeddedEngine
+from paas.image.layers import Layers
+from paas.network.networks import Networks
+from paas.engines.embedded.record import decode_spec
+from paas.settings import load
+settings = load(dict(os.environ))
+layers = Layers(settings.state_dir / "layers")
+networks = Networks(settings, Runner())
+engine = EmbeddedEngine(settings, Runner(), layers, networks)
+print("ready", flush=True)
+for line in sys.stdin:
+    spec = decode_spec(json.loads(line))
+    threading.Thread(target=engine.start, args=(spec,)).start()
+"""
+
+
+def test_a_daemon_killed_at_any_moment_leaves_nothing_that_reconcile_does_not_find() -> None:
+    settings = own_settings()
+    with house_of(settings) as house:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PAAS_NAME": settings.name,
+            "PAAS_STATE_DIR": str(settings.state_dir),
+            "PAAS_RUN_DIR": str(settings.run_dir),
+            "PAAS_SUBNET_POOL": settings.subnet_pool,
+            "PAAS_UID_BASE": str(settings.uid_base),
+        }
+        for delay_s in (0.0, 0.004, 0.012, 0.02, 0.03, 0.045, 0.06):
+            child = subprocess.Popen(
+                (sys.executable, "-c", CRASH),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                text=True,
+            )
+            assert child.stdin
+            assert child.stdout
+            assert child.stdout.readline() == "ready\n"
+            spec = house.spec("sleep", "100")
+            child.stdin.write(encoded(spec) + "\n")
+            child.stdin.flush()
+            threading.Event().wait(delay_s)
+            child.kill()
+            child.communicate()
+            house.engine.reconcile(())
+            until(lambda spec=spec: house.traces(spec.id) == [])  # type: ignore[misc]
+        assert house.engine.reconcile(()) == []
+
+
+def encoded(spec: object) -> str:
+    return json.dumps(dataclasses.asdict(spec), default=str)  # type: ignore[call-overload]
+
+
+def test_runcs_reasons_are_told_in_words_a_user_knows() -> None:
+    line = '{"level":"error","msg":"exec: \\"foo\\": executable file not found in $PATH"}'
+    assert runtime.reason(line) == "there is no program foo in it"
+    assert runtime.reason("") == "runc gave no reason"
+    assert runtime.reason("something else") == "something else"

@@ -1,0 +1,233 @@
+"""What is decided without a kernel: specs, profiles, and how kernel files are read."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paas.engines.embedded import disk, record, seccomp, sockets
+from paas.engines.embedded import spec as oci
+from paas.engines.embedded.cgroups import Cgroups
+from paas.engines.embedded.exits import classify
+from paas.errors import PaasError
+from paas.model.container import (
+    Container,
+    ContainerSpec,
+    ExitStatus,
+    Kind,
+    Limits,
+    Mount,
+    Usage,
+)
+from paas.model.release import Layer
+
+SPEC = ContainerSpec(
+    id="abcdefghij",
+    app="blog",
+    slot=3,
+    kind=Kind.APP,
+    process="web",
+    index=2,
+    layers=(Layer("base", 0), Layer("source", 196608, 7)),
+    argv=("serve", "--port", "5000"),
+    environment={"PORT": "5000", "SECRET": "a b"},
+    limits=Limits(memory_bytes=64 << 20, cpus=0.5, pids=10, disk_read_bps=1000),
+    mounts=(Mount(Path("/srv/data"), "/data", read_only=False, idmapped=True),),
+    log=Path("/var/log/x.log"),
+)
+PLACE = oci.Place(
+    rootfs=Path("/r"),
+    user_namespace=Path("/u"),
+    network_namespace=Path("/n"),
+    address=IPv4Address("10.0.0.5"),
+    uid_base=196608,
+    cgroup="/paas/abcdefghij",
+    files={"/etc/hosts": Path("/h")},
+    sources={"/data": Path("/staged")},
+    devices=(oci.Device(8, 0),),
+)
+MACHINE = oci.Machine(open_files=20_000, seccomp={"syscalls": []})
+
+
+def config(spec: ContainerSpec = SPEC, machine: oci.Machine = MACHINE) -> dict[str, Any]:
+    return oci.config(spec, PLACE, machine, terminal=False)
+
+
+def test_a_container_has_no_capability_and_gets_no_new_privileges() -> None:
+    process = config()["process"]
+    assert all(not found for found in process["capabilities"].values())
+    assert process["noNewPrivileges"] is True
+    assert process["user"] == {"uid": 1000, "gid": 1000}
+
+
+def test_open_files_are_clamped_to_what_the_daemon_may_have() -> None:
+    limits = {one["type"]: one["hard"] for one in config()["process"]["rlimits"]}
+    assert limits == {"RLIMIT_NOFILE": 20_000, "RLIMIT_CORE": 0}
+
+
+def test_it_has_every_namespace_of_its_own() -> None:
+    found = {one["type"]: one.get("path") for one in config()["linux"]["namespaces"]}
+    assert found["user"] == "/u"
+    assert found["network"] == "/n"
+    assert set(found) >= {"pid", "ipc", "uts", "mount"}
+    unified = config(machine=replace(MACHINE, unified_cgroups=True))["linux"]["namespaces"]
+    assert {"type": "cgroup"} in unified
+
+
+def test_swap_adds_nothing_to_memory() -> None:
+    memory = config()["linux"]["resources"]["memory"]
+    assert memory == {"limit": 64 << 20, "swap": 64 << 20}
+    without = config(machine=replace(MACHINE, swap_accounting=False))
+    assert without["linux"]["resources"]["memory"] == {"limit": 64 << 20}
+
+
+def test_limits_that_are_none_are_not_set() -> None:
+    spec = replace(SPEC, limits=Limits(memory_bytes=None, pids=None))
+    assert set(config(spec)["linux"]["resources"]) == {"devices", "cpu"}
+
+
+def test_cpu_and_disk_limits_are_in_the_kernels_units() -> None:
+    found = config()["linux"]["resources"]
+    assert found["cpu"] == {"shares": 1024, "quota": 50_000, "period": 100_000}
+    rate = {"major": 8, "minor": 0, "rate": 1000}
+    assert found["blockIO"] == {"throttleReadBpsDevice": [rate]}
+
+
+def test_a_build_never_has_an_apps_weight() -> None:
+    build = config(replace(SPEC, kind=Kind.BUILD))["linux"]["resources"]["cpu"]["shares"]
+    assert build < config()["linux"]["resources"]["cpu"]["shares"]
+
+
+def test_the_kernel_takes_builds_before_apps_and_apps_before_the_host() -> None:
+    app = config()["process"]["oomScoreAdj"]
+    assert 0 < app < config(replace(SPEC, kind=Kind.BUILD))["process"]["oomScoreAdj"]
+
+
+def test_mounts_are_found_where_they_were_staged_and_are_never_devices() -> None:
+    found = {one["destination"]: one for one in config()["mounts"]}
+    assert found["/data"]["source"] == "/staged"
+    assert "ro" not in found["/data"]["options"]
+    assert "ro" in found["/etc/hosts"]["options"]
+    assert {"nosuid", "nodev"} <= set(found["/data"]["options"])
+    assert "noexec" not in found["/tmp"]["options"]
+
+
+def test_the_profile_is_for_one_architecture_and_forbids_what_it_should() -> None:
+    source = json.loads(seccomp.PROFILE.read_text())
+    found = seccomp.resolve(source, "SCMP_ARCH_X86_64", "amd64")
+    allowed = {
+        name
+        for rule in found["syscalls"]
+        if rule["action"] == "SCMP_ACT_ALLOW" and "args" not in rule
+        for name in rule["names"]
+    }
+    assert found["architectures"] == ["SCMP_ARCH_X86_64"]
+    assert {"read", "execve", "futex", "arch_prctl", "prctl", "memfd_create"} <= allowed
+    assert not allowed & (seccomp.FORBIDDEN | seccomp.ABSENT | {"clone", "socket"})
+
+
+def test_the_profile_for_arm_has_arms_own_calls() -> None:
+    source = json.loads(seccomp.PROFILE.read_text())
+    found = seccomp.resolve(source, "SCMP_ARCH_AARCH64", "arm64")
+    names = {name for rule in found["syscalls"] for name in rule["names"]}
+    assert "set_tls" in names
+    assert "arch_prctl" not in names
+
+
+def test_a_missing_profile_names_the_package(tmp_path: Path) -> None:
+    with pytest.raises(PaasError) as caught:
+        seccomp.profile(tmp_path / "none.json")
+    assert "golang-github-containers-common" in caught.value.hint
+
+
+def test_a_record_survives_being_written_and_read() -> None:
+    container = Container(SPEC, IPv4Address("10.0.0.5"), 77, datetime.now(UTC), ExitStatus(3))
+    assert record.decode(record.encode(container)) == container
+    running = replace(container, exit=None, spec=replace(SPEC, upper=Path("/u"), log=None))
+    assert record.decode(record.encode(running)) == running
+
+
+@pytest.mark.parametrize(
+    ("code", "kills", "stopped", "blamed"),
+    [
+        (137, 1, False, True),
+        (1, 1, False, True),
+        (0, 1, False, False),
+        (137, 0, False, False),
+        (143, 1, True, False),
+        (137, 1, True, False),
+    ],
+)
+def test_memory_is_blamed_when_it_was_the_cause(
+    code: int, kills: int, stopped: bool, blamed: bool
+) -> None:
+    assert classify(code, kills, stopped=stopped).out_of_memory is blamed
+
+
+V1 = {
+    "memory/paas/abcdefghij/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+    "memory/paas/abcdefghij/memory.usage_in_bytes": "5000\n",
+    "memory/paas/abcdefghij/memory.stat": "total_inactive_file 1000\n",
+    "memory/memory.memsw.limit_in_bytes": "1\n",
+    "cpu,cpuacct/paas/abcdefghij/cpuacct.usage": "2500000000\n",
+    "pids/paas/abcdefghij/pids.current": "3\n",
+    "pids/paas/abcdefghij/cgroup.procs": "11\n12\n",
+    "unified/cgroup.controllers": "\n",
+    "unified/paas/abcdefghij/cgroup.procs": "11\n12\n",
+}
+V2 = {
+    "cgroup.controllers": "cpu memory pids io\n",
+    "paas/abcdefghij/memory.events": "low 0\noom 1\noom_kill 2\n",
+    "paas/abcdefghij/memory.current": "5000\n",
+    "paas/abcdefghij/memory.stat": "inactive_file 1000\n",
+    "paas/abcdefghij/cpu.stat": "usage_usec 2500000\nuser_usec 1\n",
+    "paas/abcdefghij/pids.current": "3\n",
+    "paas/abcdefghij/cgroup.procs": "11\n12\n",
+}
+
+
+@pytest.mark.parametrize("files", [V1, V2], ids=["v1 with v2 beside", "v2 alone"])
+def test_both_kinds_of_cgroups_are_read(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    cgroups = Cgroups("paas", tmp_path)
+    assert cgroups.hierarchies.only_unified is (files is V2)
+    assert cgroups.found() == {"abcdefghij"}
+    assert cgroups.pids("abcdefghij") == {11, 12}
+    assert cgroups.memory_kills("abcdefghij") == 2
+    assert cgroups.usage("abcdefghij") == Usage(4000, 2.5, 3)
+    assert cgroups.swap_accounting
+    assert cgroups.usage("zzzzzzzzzz") == Usage()
+    assert cgroups.memory_kills("zzzzzzzzzz") == 0
+
+
+def test_sockets_are_read_as_people_write_them() -> None:
+    line = "0: 0100007F:1388 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0 1 1"
+    assert sockets.parse(line) == sockets.Socket("127.0.0.1", 5000, sockets.LISTENING)
+    assert sockets.readable("00000000000000000000000000000000") == "::"
+    assert sockets.readable("0000000000000000FFFF0000050000DD") == "221.0.0.5"
+
+
+def test_disk_usage_counts_blocks_and_entries_and_hard_links_once(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/file").write_bytes(b"x" * 100_000)
+    before = disk.measure(tmp_path, 1 << 40)
+    assert 100_000 < before < 150_000
+    os.link(tmp_path / "below/file", tmp_path / "again")
+    (tmp_path / "link").symlink_to("/usr")
+    assert disk.measure(tmp_path, 1 << 40) - before < 20_000
+
+
+def test_a_tree_too_deep_to_measure_counts_as_too_large(tmp_path: Path) -> None:
+    path = tmp_path
+    for _ in range(disk.DEEPEST + 2):
+        path /= "d"
+    path.mkdir(parents=True)
+    assert disk.measure(tmp_path, 1 << 40) > 1 << 40
