@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 
 import click
 
@@ -25,6 +26,7 @@ from paas.model.app import App
 # Linux refuses a longer string in a process's environment (MAX_ARG_STRLEN, execve(2))
 VALUE_BYTES = 128 * 1024 - 1
 TOTAL_BYTES = 1 << 20
+DESCRIPTION_LENGTH = 100
 
 merged_option = click.option(
     "--merged", is_flag=True, help="With the instance's variables under the app's."
@@ -221,9 +223,10 @@ def deploy(context: Context, app: App | None, description: str, *, no_restart: b
     if app is None:
         context.console.detail("Apps take this with their next deploy")
     elif not no_restart:
+        words = shorten(description, DESCRIPTION_LENGTH, placeholder=" ...")
         try:
             pipeline.redeploy(
-                context.platform, app.name, context.console, context.caller.name, description
+                context.platform, app.name, context.console, context.caller.name, words
             )
         except PaasError:
             context.console.warn("The config is changed, but the release before still serves")
