@@ -11,6 +11,8 @@ from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.1
+# a request sent on its way just before the switch may still be about to connect
+QUIET_S = 1.0
 
 
 def later(platform: Platform, containers: Sequence[Container]) -> None:
@@ -38,14 +40,18 @@ def retire(platform: Platform, container: Container) -> None:
 
 
 def drain(platform: Platform, container: Container) -> None:
-    """Wait until no connection is left, at most the drain time.
+    """Wait until no connection has been there for a while, at most the drain time.
 
     The proxy closes its idle connections to a peer without requests after a few
     seconds, so what stays longer is a request, a stream or a websocket.
     """
-    deadline = time.monotonic() + platform.settings.drain_s
-    while time.monotonic() < deadline:
-        now = platform.engine.get(container.id)
-        if now is None or not now.running or not platform.engine.connections(container.id):
-            return
+    now = busy_at = time.monotonic()
+    deadline = now + platform.settings.drain_s
+    while now < min(deadline, busy_at + QUIET_S):
         time.sleep(LOOK_EVERY_S)
+        now = time.monotonic()
+        found = platform.engine.get(container.id)
+        if found is None or not found.running:
+            return
+        if platform.engine.connections(container.id):
+            busy_at = now
