@@ -72,7 +72,7 @@ def our_layers(house: House, program: Path) -> tuple[Layer, ...]:
     """The stack, as every app has it, and a layer with the program."""
     stack = Stack(house.settings, house.runner)
     shared = Layers(house.settings.state_dir / "layers", shared=(stack.root,))
-    house.engine._layers = shared
+    house.engine._bundles.layers = shared
     upper = shared.new_upper(0)
     shutil.copy(program, upper / "server")
     (upper / "server").chmod(0o755)

@@ -74,8 +74,9 @@ def pushes(instance: Instance, runs: int, what: str, name: str, files: dict[str,
         target = repository.path / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(data)
+    repository.git("config", "gc.auto", "0")
     repository.commit()
-    repository.git("gc", "-q")
+    repository.git("repack", "-adq")
     with sshd(instance) as peer:
         samples = alternating(
             runs,
