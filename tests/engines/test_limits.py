@@ -119,3 +119,13 @@ def test_what_a_container_uses_can_be_seen(house: House) -> None:
     assert usage.memory_bytes < 60 * MIB
     assert usage.cpu_seconds > 0
     assert usage.pids == 2
+
+
+def test_disk_bandwidth_is_limited_also_for_buffered_writes(house: House) -> None:
+    limits = Limits(memory_bytes=256 * MIB, scratch_bytes=32 * MIB, disk_write_bps=8 * MIB)
+    began = time.monotonic()
+    status, _ = house.shell(
+        "dd if=/dev/zero of=/app/a bs=1M count=12 conv=fsync 2>&1", limits=limits
+    )
+    assert status.code == 0
+    assert time.monotonic() - began > 0.8

@@ -126,10 +126,11 @@ def test_the_last_lines_of_one_container(logs: Logs) -> None:
     assert logs.tail(replace(spec, id="zzzzzzzzzz"), 2) == []
 
 
-def follow(logs: Logs, stop: threading.Event, into: list[Line], **asked: object) -> threading.Thread:
+def follow(
+    logs: Logs, stop: threading.Event, into: list[Line], **asked: object
+) -> threading.Thread:
     def run() -> None:
-        for line in logs.follow("blog", stop=stop, **asked):  # type: ignore[arg-type]
-            into.append(line)
+        into.extend(logs.follow("blog", stop=stop, **asked))  # type: ignore[arg-type]
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -199,7 +199,7 @@ class Bundles:
             "/etc/hosts": home / "hosts",
             oci.CA_BUNDLE: HOST_CA_BUNDLE,
             oci.INIT: TINI,
-            **({oci.LAUNCH: LAUNCH} if LAUNCH.exists() else {}),
+            oci.LAUNCH: LAUNCH,
         }
 
     def _devices(self, spec: ContainerSpec) -> tuple[oci.Device, ...]:

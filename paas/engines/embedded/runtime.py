@@ -126,7 +126,9 @@ def create(
     try:
         argv = conmon(directories, container_id, log, log_max_bytes)
         environment = {**GO_ENVIRONMENT, "_OCI_SYNCPIPE": str(writer)}
-        child = runner.spawn(argv, env=environment, pass_fds=(writer,))
+        # conmon leaves a file `oom` where it is when the kernel killed for memory
+        home = directories.container(container_id)
+        child = runner.spawn(argv, env=environment, cwd=home, pass_fds=(writer,))
     finally:
         os.close(writer)
     with os.fdopen(reader, "rb", buffering=0) as pipe:

@@ -107,7 +107,7 @@ def process(
     return {
         "terminal": terminal,
         "user": {"uid": spec.uid, "gid": spec.uid},
-        "args": [INIT, "--", *argv] if under_init else list(argv),
+        "args": [INIT, "-g", "--", *argv] if under_init else list(argv),
         "env": [f"{key}={value}" for key, value in environment.items()],
         "cwd": spec.cwd,
         "capabilities": dict.fromkeys(sets, none),
