@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from lifecycle import results, say
+from lifecycle import results
 from lifecycle.packs import Place
 from lifecycle.say import Failure
 
@@ -51,8 +51,6 @@ def pairs(arguments: list[str]) -> dict[str, str]:
 
 
 def failed(failure: Failure) -> int:
-    say.warning(failure.message)
-    if failure.hint:
-        say.detail(failure.hint)
+    """The daemon says it, as the last lines the pusher sees."""
     results.write(RESULT_DIR, "error", {"message": failure.message, "hint": failure.hint})
     return 1

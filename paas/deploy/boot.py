@@ -86,7 +86,10 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         index=slot.index,
         layers=release.image.layers,
         argv=environment.launch(release.image.processes[slot.process]),
-        environment=environment.of_process(platform, app, release.image, slot.name, release.config),
+        environment={
+            **environment.of_process(platform, app, release.image, slot.name, release.config),
+            "PAAS_RELEASE": release.name,
+        },
         release=release.version,
         limits=environment.limits(platform, app, slot.process),
         log=logs / f"{slot.name}.{identity}.log",

@@ -101,7 +101,7 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
     if chosen:
         arguments += ["--buildpacks", ",".join(chosen)]
     try:
-        status, results = run(shop, tuple(arguments), [layer for _, layer in have], upper, ())
+        status, results = run(shop, tuple(arguments), [layer for _, layer in have], upper, None)
         if status.code not in (0, LAYERS_NEEDED):
             raise failure(shop, status, results)
         plan = [LayerPlan.parse(document) for document in results["plan"].get("layers", ())]

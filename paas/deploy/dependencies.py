@@ -88,16 +88,16 @@ def make_one(shop: Workshop, plan: LayerPlan, below: list[Layer]) -> Layer:
     return layers.adopt(upper, key(shop, plan), base)
 
 
-def files(shop: Workshop, plan: LayerPlan) -> tuple[str, ...]:
-    """The planned files that the commit has; all of them for a plan of the whole tree."""
+def files(shop: Workshop, plan: LayerPlan) -> tuple[str, ...] | None:
+    """The planned files that the commit has; None, all of them, for a plan of the whole tree."""
     if WHOLE_TREE in plan.files:
-        return ()
+        return None
     return tuple(path for path in plan.files if path in shop.source.files)
 
 
 def key(shop: Workshop, plan: LayerPlan) -> str:
     """The layer's id: a hash of everything its content depends on."""
-    parts = {
+    parts: dict[str, Any] = {
         "stack": shop.platform.stack.digest,
         "buildpack": revision(plan.pack),
         "plan": plan.document,
@@ -113,7 +113,8 @@ def key(shop: Workshop, plan: LayerPlan) -> str:
 def file_ids(shop: Workshop, plan: LayerPlan) -> list[tuple[str, str, str]]:
     """Path, mode and git's content hash of each file the layer is made from."""
     tree = shop.source.files
-    paths = sorted(tree) if WHOLE_TREE in plan.files else files(shop, plan)
+    chosen = files(shop, plan)
+    paths = sorted(tree) if chosen is None else chosen
     return [(path, tree[path].mode, tree[path].oid) for path in paths]
 
 

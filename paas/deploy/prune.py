@@ -54,7 +54,8 @@ def layers_needed(platform: Platform, app: App) -> set[str]:
         release.image for release in platform.store.releases.list(app) if release.status != "failed"
     ]
     running = [container.spec for container in platform.engine.list(app.name)]
-    return {layer.id for holder in (*kept, *running) for layer in holder.layers}
+    stacks = [image.layers for image in kept] + [spec.layers for spec in running]
+    return {layer.id for layers in stacks for layer in layers}
 
 
 def everything(platform: Platform, app: App) -> None:

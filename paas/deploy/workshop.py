@@ -35,6 +35,7 @@ from paas.platform import Platform
 BUILDPACKS = Path(__file__).resolve().parents[2] / "buildpacks"
 LIFECYCLE = ("/usr/bin/python3", "-I", "-S", "/buildpacks/lifecycle")
 RESULT_BYTES = 4 << 20
+TAR_END = bytes(1024)  # two empty blocks end an archive (POSIX.1-2017 pax, "ustar")
 STACK = "heroku-24"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -88,11 +89,11 @@ def run(
     arguments: tuple[str, ...],
     layers: list[Layer],
     upper: Path,
-    paths: tuple[str, ...],
+    paths: tuple[str, ...] | None,
     *,
     shared: bool = False,
 ) -> tuple[ExitStatus, dict[str, Any]]:
-    """Run the lifecycle with the commit (or only paths of it) on its standard input.
+    """Run the lifecycle with the commit (paths None) or some paths of it on its standard input.
 
     shared: what it makes will serve other apps too, so it sees neither this app's
     config nor its cache.
@@ -100,16 +101,32 @@ def run(
     result = shop.directory / f"result-{secrets.token_hex(4)}"
     make_owned(result, shop.platform.settings.uids(shop.app.slot) + APP_UID, 0o700)
     spec = build_spec(shop, arguments, layers, upper, result, shared=shared)
-    archive = shop.platform.repositories.archive(
-        shop.app.name, shop.source.push.new, shop.source.push.environment, paths
+    shop.console.check_cancelled()
+    with archive(shop, paths) as stdin:
+        status = supervised(shop, spec, stdin)
+    return status, read_results(result)
+
+
+@contextmanager
+def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
+    """A descriptor to read a tar from: of the commit, of some paths, or of nothing at all."""
+    if paths == ():
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.write(writer, TAR_END)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as empty:
+            yield empty.fileno()
+        return
+    push = shop.source.push
+    child = shop.platform.repositories.archive(
+        shop.app.name, push.new, push.environment, paths or ()
     )
     try:
-        shop.console.check_cancelled()
-        status = supervised(shop, spec, archive.stdout.fileno() if archive.stdout else None)
+        assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
+        yield child.stdout.fileno()
     finally:
-        archive.kill()
-        archive.communicate()
-    return status, read_results(result)
+        child.kill()
+        child.communicate()
 
 
 def supervised(shop: Workshop, spec: ContainerSpec, stdin: int | None) -> ExitStatus:

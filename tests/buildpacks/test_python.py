@@ -335,7 +335,6 @@ def test_a_bad_requirement_is_named(sandbox, requirements, message):
     assert failed.status == 1
     assert failed.error["message"].startswith(message)
     assert failed.error["hint"]
-    assert f" !     {failed.error['message']}" in failed.output
 
 
 @pytest.mark.parametrize("text", ["3.13\n", "# pinned\n3.13\n", "3\n", "python-3.13.1"])
