@@ -3,9 +3,7 @@
 Touches: the instance's lock file, signals, systemd's notification socket (sd_notify(3)).
 """
 
-import ctypes
 import fcntl
-import gc
 import logging
 import os
 import resource
@@ -23,7 +21,7 @@ from paas import settings as settings_module
 from paas.command import Runner
 from paas.console import Console
 from paas.deploy.supervise import Supervisor
-from paas.doors import journal
+from paas.doors import journal, memory
 from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.local import LocalDoor
 from paas.errors import PaasError
@@ -40,7 +38,6 @@ log = logging.getLogger(__name__)
 
 # at the end: how long deploys may go on, and how long everybody may take to end once told
 FINISH_S = 45.0
-M_ARENA_MAX = -8
 CANCEL_S = 15.0
 
 
@@ -79,7 +76,7 @@ def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
     make_directories(settings)
     with only_one(settings):
         raise_descriptor_limit()
-        share_one_heap()
+        memory.share_one_heap()
         migrate_apart(settings)
         yield Platform.open(settings, Runner()), settings
 
@@ -97,7 +94,7 @@ def serve(platform: Platform, settings: Settings) -> None:
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)
-        settle()
+        memory.settle()
         notify("READY=1")
         log.info("ready", extra={"socket": settings.socket, "ssh_port": settings.ssh_port})
         stop.wait()
@@ -173,27 +170,9 @@ def raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def share_one_heap() -> None:
-    """Have all threads allocate from one heap (mallopt(3), M_ARENA_MAX).
-
-    By default each gets a heap of its own and keeps it: thirty megabytes more after one
-    push. Python's lock lets one thread allocate at a time anyway.
-    """
-    with suppress(OSError, AttributeError):  # a C library without mallopt(3)
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-
-
 def leave_out(package: str) -> None:
     """Have a package that another imports only if it can (ImportError is caught) not imported."""
     sys.modules.setdefault(package, cast("ModuleType", None))
-
-
-def settle() -> None:
-    """Start-up is over: give back what it used, and have the collector pass over what stays."""
-    gc.collect()
-    gc.freeze()
-    with suppress(OSError, AttributeError):  # a C library without malloc_trim(3)
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def notify(state: str) -> None:
