@@ -21,7 +21,7 @@ FILES = {"requirements.txt": "flask\ngunicorn\n", "Procfile": "web: gunicorn app
 OWN_START = """
 import subprocess, time, urllib.request
 began = time.perf_counter()
-app = subprocess.Popen(["gunicorn", "app:app", "-b", "127.0.0.1:5999"], stderr=subprocess.DEVNULL)
+app = subprocess.Popen(["gunicorn", "app:app", "-b", "127.0.0.1:5999"], stdout=-3, stderr=-3)
 while True:
     try:
         urllib.request.urlopen("http://127.0.0.1:5999/").read()
