@@ -7,13 +7,13 @@ import hashlib
 import json
 import platform
 import shutil
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
 from paas.setup.children import network_environment
+from paas.version import VERSION
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / ".venv"
@@ -59,12 +59,9 @@ def install_checkout() -> None:
     """Put the checkout on the environment's path, as an editable install would."""
     major, minor, _ = platform.python_version_tuple()
     site = VENV / "lib" / f"python{major}.{minor}" / "site-packages"
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    metadata = site / f"{project['name']}-{project['version']}.dist-info"
+    metadata = site / f"paas-{VERSION}.dist-info"
     metadata.mkdir(exist_ok=True)
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: paas\nVersion: {VERSION}\n")
     (site / "paas.pth").write_text(f"{CHECKOUT}\n")
 
 

@@ -161,6 +161,7 @@ def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors()
         "paas.console",
         "paas.errors",
         "paas.settings",
+        "paas.version",
     )
     rooms = [*(PROGRAM / "setup").glob("*.py"), *(PROGRAM / "doctor").glob("*.py")]
     lowest = [PROGRAM / f"{name}.py" for name in ("command", "console", "errors", "settings")]
