@@ -112,35 +112,60 @@ def nginx(root: Path, upstream: str, workers: int) -> Iterator[int]:
 
 @dataclass
 class Docker:
-    """A Docker daemon of our own."""
+    """A Docker daemon of our own, in a network namespace of its own."""
 
     socket: Path
+    namespace: str
 
-    def __call__(self, *words: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         argv = ["docker", "-H", f"unix://{self.socket}", *words]
-        return subprocess.run(argv, check=True, capture_output=True, **options)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(argv, check=True, capture_output=True)
+
+    def answers(self) -> bool:
+        """Whether the daemon is up."""
+        argv = ["docker", "-H", f"unix://{self.socket}", "version"]
+        return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+    def inside(self, *words: str) -> str:
+        """What a program prints that runs where the containers can be reached."""
+        argv = [*entering(self.namespace), *words]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def entering(namespace: str) -> tuple[str, ...]:
+    """Runs what follows in the namespace; unlike ip netns exec it leaves /sys as it is."""
+    return ("nsenter", f"--net=/run/netns/{namespace}")
+
+
+@contextmanager
+def network_namespace(name: str) -> Iterator[str]:
+    """A machine of its own, as far as bridges and firewall rules go."""
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 @contextmanager
 def dockerd(root: Path) -> Iterator[Docker | None]:
-    """Docker with its own data and network, no firewall rules; None where not installed."""
+    """Docker as it comes, with its own data and network; None where it is not installed."""
     if shutil.which("dockerd") is None:
         yield None
         return
     root.mkdir()
     socket = root / "docker.sock"
-    argv = [
-        "dockerd", "--data-root", f"{root}/data", "--exec-root", f"{root}/exec",
-        "-p", f"{root}/pid", "-H", f"unix://{socket}", "--bridge", "none",
-        "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-    ]  # fmt: skip
-    with running(argv, **QUIET):
-        docker = Docker(socket)
-        deadline = time.monotonic() + 30
-        while not socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        docker("network", "create", "--subnet", "10.229.0.0/24", "bench")
-        try:
+    with network_namespace(f"bench-{os.getpid()}") as namespace:
+        argv = [
+            *entering(namespace), "dockerd", "-H", f"unix://{socket}",
+            "--data-root", f"{root}/data", "--exec-root", f"{root}/exec", "-p", f"{root}/pid",
+        ]  # fmt: skip
+        with (root / "log").open("wb") as log, running(argv, stdout=log, stderr=log):
+            deadline = time.monotonic() + 30
+            docker = Docker(socket, namespace)
+            while not docker.answers():
+                assert time.monotonic() < deadline, (root / "log").read_text()[-2000:]
+                time.sleep(0.05)
+            docker("network", "create", "--subnet", "10.229.0.0/24", "bench")
             yield docker
-        finally:
-            docker("network", "rm", "bench")
