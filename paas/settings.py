@@ -60,8 +60,16 @@ class Settings:
     check_attempts: int = 3
     check_wait_s: float = 5.0
     boot_timeout_s: float = 60.0
+    check_uptime_s: float = 1.0
     drain_s: float = 60.0
     stop_grace_s: float = 30.0
+
+    # a release whose processes fail this often, this soon after its switch, is rolled back
+    rollback_window_s: float = 60.0
+    rollback_crashes: int = 3
+    # how long requests wait for a paused app
+    hold_s: float = 30.0
+    events_kept: int = 10_000
 
     # builds
     build_timeout_s: float = 900.0

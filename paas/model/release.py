@@ -46,6 +46,9 @@ class Release:
     created_at: datetime
     actor: str = ""
     status: str = "pending"  # pending, succeeded, failed
+    served_at: datetime | None = None  # when it last became the current one
+    crashes: int = 0  # processes that failed soon after it did
+    reverts: int | None = None  # the release it replaced because that one crashed
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
     update,
 )
 
@@ -58,6 +59,9 @@ releases = Table(
     Column("status", String, nullable=False),
     Column("current", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("served_at", Moment, nullable=True),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
+    Column("reverts", Integer, nullable=True),
     UniqueConstraint("app_id", "version"),
 )
 Index(
@@ -77,9 +81,18 @@ class Releases:
         self._database = database
 
     def cut(
-        self, app: App, image: Image, config: dict[str, str], description: str, actor: str = ""
+        self,
+        app: App,
+        image: Image,
+        config: dict[str, str],
+        description: str,
+        actor: str = "",
+        reverts: int | None = None,
     ) -> Release:
-        """The next version, pending until it succeeds or fails."""
+        """The next version, pending until it succeeds or fails.
+
+        reverts: the version that crashed, when this one is to take its place by itself.
+        """
         made = now()
         with self._database.write() as connection:
             bump = update(apps).where(apps.c.id == app.id).values(last_version=NEXT_VERSION)
@@ -97,9 +110,12 @@ class Releases:
                     status=PENDING,
                     current=False,
                     created_at=made,
+                    reverts=reverts,
                 )
             )
-        return Release(app.id, version, image, dict(config), description, made, actor, PENDING)
+        return Release(
+            app.id, version, image, dict(config), description, made, actor, PENDING, reverts=reverts
+        )
 
     def current(self, app: App) -> Release | None:
         """The release that serves, if any."""
@@ -152,7 +168,7 @@ class Releases:
             done = connection.execute(
                 update(releases)
                 .where(mine & (releases.c.version == release.version))
-                .values(current=True, status=SUCCEEDED)
+                .values(current=True, status=SUCCEEDED, served_at=now(), crashes=0)
             )
             if not done.rowcount:
                 raise PaasError(f"{release.name} is gone: its app was destroyed meanwhile")
@@ -169,6 +185,19 @@ class Releases:
                 )
                 .values(status=FAILED)
             )
+
+    def crashed(self, release: Release) -> int:
+        """Count a crash against a release; how many there are by now."""
+        with self._database.write() as connection:
+            counted = (
+                update(releases)
+                .where(
+                    releases.c.app_id == release.app_id, releases.c.version == release.version
+                )
+                .values(crashes=releases.c.crashes + 1)
+                .returning(releases.c.crashes)
+            )
+            return connection.scalar(counted) or 0
 
     def fail_pending(self) -> int:
         """Mark failed what was left half done, when the daemon starts; how many there were."""
@@ -194,4 +223,7 @@ def value(row: Any) -> Release:
         row.created_at,
         row.actor,
         row.status,
+        row.served_at,
+        row.crashes,
+        row.reverts,
     )

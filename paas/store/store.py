@@ -8,9 +8,11 @@ from paas.store.buildpacks import Buildpacks
 from paas.store.config import Config
 from paas.store.database import Database
 from paas.store.domains import Domains
+from paas.store.events import Events
 from paas.store.formation import Formations
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
+from paas.store.process_states import ProcessStates
 from paas.store.properties import Properties
 from paas.store.releases import Releases
 
@@ -46,6 +48,12 @@ class Store:
         self.buildpacks = Buildpacks(self._database)
         self.keys = Keys(self._database)
         self.properties = Properties(self._database)
+        self.events = Events(self._database, settings.events_kept)
+        self.process_states = ProcessStates(self._database)
+
+    def together(self) -> AbstractContextManager[object]:
+        """Changes of this thread that become durable as one, or not at all."""
+        return self._database.write()
 
     def close(self) -> None:
         """Close idle connections."""

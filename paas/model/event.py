@@ -1,0 +1,37 @@
+"""Something that changed, when, by whom and how it went."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+# every action that is recorded, and what it tells
+ACTIONS = {
+    "app": "apps made, renamed, destroyed, locked and unlocked",
+    "buildpacks": "buildpacks chosen",
+    "checks": "health checks enabled, disabled and set",
+    "config": "variables set and unset; names only, never a value",
+    "deploy": "deploys begun, succeeded and failed; changes of config that cut a release",
+    "domains": "domains added and removed",
+    "exit": "processes that ended by themselves, with the reason",
+    "keys": "SSH keys added and removed",
+    "ps": "processes started, stopped, restarted, scaled, paused and resumed",
+    "push": "pushes that waited, or were replaced by a newer one",
+    "resource": "limits set and cleared",
+    "restart": "processes started again after they ended",
+    "rollback": "returns to an earlier release, asked for or automatic",
+    "setting": "properties set",
+}
+# what a crash loop makes any number of
+FREQUENT = ("exit", "restart")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry. app is "" for the instance; result is begun, succeeded or failed."""
+
+    id: int
+    at: datetime
+    actor: str
+    app: str
+    action: str
+    result: str
+    detail: str
