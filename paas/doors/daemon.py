@@ -17,6 +17,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
+from paas import failpoints
 from paas import settings as settings_module
 from paas.command import Runner
 from paas.console import Console
@@ -45,6 +46,7 @@ def main() -> int:
     """Run the daemon until it is told to stop; returns its exit code."""
     journal.start(settings_module.environment("PAAS_LOG_LEVEL", "info"))
     try:
+        failpoints.allow(settings_module.environment("PAAS_FAILPOINTS"))
         with instance(settings_module.load()) as (platform, settings):
             serve(platform, settings)
     except PaasError as error:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 
 metadata = MetaData(
     naming_convention={
@@ -88,19 +89,37 @@ class Database:
         self._writer = self._engine.execution_options(write=True)
         # SQLite has one writer; waiting here is fair and quick, waiting on its lock is neither
         self._writing = threading.Lock() if self._sqlite else nullcontext()
+        self._here = threading.local()  # .connection: the transaction this thread is in
         self._migrate()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view."""
+        """A consistent view; inside a transaction of this thread, what it sees."""
+        joined: Connection | None = getattr(self._here, "connection", None)
+        if joined is not None:
+            yield joined
+            return
         with self._told(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: durable when the block ends, undone when it raises."""
+        """A transaction: durable when the block ends, undone when it raises.
+
+        Inside another one of this thread it is a part of that: all or nothing.
+        """
+        joined: Connection | None = getattr(self._here, "connection", None)
+        if joined is not None:
+            yield joined
+            return
         with self._writing, self._told(), self._writer.begin() as connection:
-            yield connection
+            self._here.connection = connection
+            try:
+                yield connection
+                failpoint("store.write")
+            finally:
+                self._here.connection = None
+        failpoint("store.written")
 
     def close(self) -> None:
         """Close idle connections."""

@@ -1,6 +1,7 @@
 """The store: what should be, kept durably; every room asks here, none writes SQL itself."""
 
 import os
+from contextlib import AbstractContextManager
 
 from paas.settings import Settings
 from paas.store.apps import Apps
