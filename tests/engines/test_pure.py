@@ -65,6 +65,10 @@ def test_a_container_has_no_capability_and_gets_no_new_privileges() -> None:
     assert process["user"] == {"uid": 1000, "gid": 1000}
 
 
+def test_the_program_runs_under_init() -> None:
+    assert config()["process"]["args"] == ["/.paas/init", "--", "serve", "--port", "5000"]
+
+
 def test_open_files_are_clamped_to_what_the_daemon_may_have() -> None:
     limits = {one["type"]: one["hard"] for one in config()["process"]["rlimits"]}
     assert limits == {"RLIMIT_NOFILE": 20_000, "RLIMIT_CORE": 0}

@@ -101,13 +101,17 @@ def process(
     terminal: bool,
     under_init: bool = True,
 ) -> dict[str, Any]:
-    """A process in the container: its first one, or one that joins later (without an init)."""
+    """A process in the container: its first one, or one that joins later (without an init).
+
+    init has no -g: it would pass signals to a process group its child has yet to make,
+    and warn on the app's standard error. Whoever signals means the group itself.
+    """
     none: list[str] = []
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     return {
         "terminal": terminal,
         "user": {"uid": spec.uid, "gid": spec.uid},
-        "args": [INIT, "-g", "--", *argv] if under_init else list(argv),
+        "args": [INIT, "--", *argv] if under_init else list(argv),
         "env": [f"{key}={value}" for key, value in environment.items()],
         "cwd": spec.cwd,
         "capabilities": dict.fromkeys(sets, none),
