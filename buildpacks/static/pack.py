@@ -15,6 +15,8 @@ FOLDER = ".static"
 COMMAND = ". /app/.static/start"
 START = """\
 # sourced by the web process: what only the running container knows
+# nginx opens its log by name, which the platform's own pipe does not allow: one of ours does
+exec > >(trap '' TERM; exec cat)
 log=off
 if { : > /dev/stdout; } 2>/dev/null; then log='/dev/stdout combined'; fi
 printf 'listen %s;\\naccess_log %s;\\n' "${PORT:-5000}" "$log" > /tmp/listen.conf

@@ -51,6 +51,11 @@ def test_a_static_site_is_served_compressed_with_cache_headers(platform: Instanc
     answer = platform.get("site")
     assert answer.status_code == 200
     assert "no-cache" in answer.headers["Cache-Control"]
+    platform.get("site", "/look-for-this")
+    deadline = time.monotonic() + 5
+    while "look-for-this" not in platform.ok("logs", "site") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "GET /look-for-this" in platform.ok("logs", "site")
 
 
 def test_an_app_with_only_a_procfile_runs(platform: Instance):
