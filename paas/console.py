@@ -2,7 +2,8 @@
 
 Touches: file descriptors handed in by a door. Every line a person sees goes
 through here, in the form dokku's users know: `-----> ` and `=====> ` headings,
-seven spaces for detail, ` !     ` for warnings on standard error.
+seven spaces for detail, ` !     ` for warnings on standard error. What is made into
+such lines may come from an app or a pusher: nothing in it drives the reader's terminal.
 """
 
 import fcntl
@@ -92,23 +93,23 @@ class Console:
     def step(self, text: str) -> None:
         """`-----> text`: a step begins."""
         if not self.quiet:
-            self.line(f"-----> {text}")
+            self.line(f"-----> {plain(text)}")
 
     def heading(self, text: str) -> None:
         """`=====> text`: the result of a whole."""
         if not self.quiet:
-            self.line(f"=====> {text}")
+            self.line(f"=====> {plain(text)}")
 
     def detail(self, text: str) -> None:
         """Indented under the step."""
         if not self.quiet:
             for part in text.splitlines() or [""]:
-                self.line(f"       {part}")
+                self.line(f"       {plain(part)}")
 
     def warn(self, text: str) -> None:
         """` !     text` on standard error."""
         for part in text.splitlines() or [""]:
-            self.write_error(f" !     {part}\n".encode(errors="replace"))
+            self.write_error(f" !     {plain(part)}\n".encode(errors="replace"))
 
     def json(self, value: Any) -> None:
         """A value for programs, on one line."""
@@ -116,7 +117,7 @@ class Console:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Columns for people, each as wide as its widest cell."""
-        cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+        cells = [list(header), *([plain(str(cell)) for cell in row] for row in rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
         for row in cells:
             padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -19,6 +19,7 @@ from paas.deploy.dependencies import LayerPlan
 from paas.deploy.source import Source
 from paas.deploy.workshop import Workshop, failure, run, workshop
 from paas.errors import PaasError
+from paas.model import names as names_rules
 from paas.model import procfile
 from paas.model.app import App
 from paas.model.release import Image, Layer
@@ -81,7 +82,7 @@ def remember(shop: Workshop, plan: list[LayerPlan]) -> None:
 def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     """The last build's plan with this commit's files, when every layer of it exists."""
     text = shop.platform.store.properties.get(shop.app, "build", "plan") or "[]"
-    plans = [LayerPlan.parse(document) for document in json.loads(text)]
+    plans = dependencies.plans(json.loads(text))
     found = [(plan, dependencies.find(shop, plan)) for plan in plans]
     if any(layer is None for _, layer in found):
         return []
@@ -104,7 +105,7 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
         status, results = run(shop, tuple(arguments), [layer for _, layer in have], upper, None)
         if status.code not in (0, LAYERS_NEEDED):
             raise failure(shop, status, results)
-        plan = [LayerPlan.parse(document) for document in results["plan"].get("layers", ())]
+        plan = dependencies.plans(results["plan"].get("layers", []))
     except BaseException:
         shop.platform.layers.discard(upper)
         raise
@@ -117,20 +118,20 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
 def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, Any]) -> Image:
     """The compiled upper becomes the source layer, by rename; with the others, an image."""
     platform = shop.platform
-    try:
-        processes = process_types(shop.source, results)
-    except PaasError:
-        platform.layers.discard(upper)
-        raise
     base = platform.settings.uids(shop.app.slot)
     identity = secrets.token_hex(16)
-    source = platform.layers.adopt(upper, f"source-{identity}", base)
+    try:
+        processes = process_types(shop.source, results)
+        source = platform.layers.adopt(upper, f"source-{identity}", base)
+    except BaseException:
+        platform.layers.discard(upper)
+        raise
     return Image(
         id=identity,
         layers=(*platform.stack.run_layers, *layers, source),
         processes=processes,
         environment=strings(results.get("environment")),
-        buildpacks=tuple(str(name) for name in results.get("buildpacks", ())),
+        buildpacks=names(results.get("buildpacks")),
         commit=shop.source.push.new,
         manifest=shop.source.manifest.document,
     )
@@ -138,7 +139,10 @@ def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, 
 
 def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:
     """The Procfile's processes over the buildpack's defaults; strict either way."""
-    defaults = strings(results.get("processes"))
+    defaults = {
+        names_rules.process_type(kind): command
+        for kind, command in strings(results.get("processes")).items()
+    }
     text = results.get("procfile")
     declared = procfile.parse(text) if isinstance(text, str) else (source.processes or {})
     processes = declared or defaults  # a Procfile replaces the defaults as a whole, as on Heroku
@@ -151,7 +155,24 @@ def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:
 
 
 def strings(value: object) -> dict[str, str]:
-    """Only the string pairs of a JSON object."""
+    """Only the string pairs of a JSON object, and of those only what a process can be given."""
     if not isinstance(value, dict):
         return {}
-    return {str(key): text for key, text in value.items() if isinstance(text, str)}
+    return {
+        key: text
+        for key, text in value.items()
+        if isinstance(text, str) and is_clean(key) and is_clean(text) and "=" not in key
+    }
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Only the short printable strings of a JSON list."""
+    found = value if isinstance(value, list) else []
+    return tuple(
+        name for name in found if isinstance(name, str) and len(name) <= 80 and name.isprintable()
+    )[:20]
+
+
+def is_clean(text: str) -> bool:
+    """Whether the text can be an argument or a variable: no NUL, nothing but Unicode."""
+    return "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)

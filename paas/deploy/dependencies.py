@@ -23,6 +23,8 @@ BUILD_CONFIG = re.compile(
     r"(PIP|UV|NPM|npm|NODE|YARN|PNPM|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS|LDFLAGS|EXTRA)(_.*)?"
 )
 WHOLE_TREE = "."
+# a plan is handed to the build as one argument (MAX_ARG_STRLEN, execve(2))
+LAYERS_AT_MOST, PLAN_BYTES = 16, 96 << 10
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
@@ -58,16 +60,29 @@ class LayerPlan:
         return plan
 
 
+def plans(documents: Any) -> list[LayerPlan]:
+    """The layers a build asks for: a short list of small documents, or PaasError."""
+    if not isinstance(documents, list) or len(documents) > LAYERS_AT_MOST:
+        raise PaasError("the build asked for its layers in a form we do not know")
+    if len(json.dumps(documents)) > PLAN_BYTES:
+        raise PaasError("the build asked for layers made from too many files")
+    return [LayerPlan.parse(document) for document in documents]
+
+
 def find(shop: Workshop, plan: LayerPlan) -> Layer | None:
     """The layer of this plan for this commit, when it has been made before."""
     return shop.platform.layers.find(key(shop, plan))
 
 
 def make(shop: Workshop, plans: list[LayerPlan]) -> list[tuple[LayerPlan, Layer]]:
-    """Every planned layer in order, making those that do not exist yet."""
+    """Every planned layer in order, making those that do not exist yet.
+
+    A layer for every app is never made on top of one that an app's own code filled.
+    """
     have: list[tuple[LayerPlan, Layer]] = []
     for plan in plans:
-        layer = find(shop, plan) or make_one(shop, plan, [layer for _, layer in have])
+        below = [layer for earlier, layer in have if earlier.shared or not plan.shared]
+        layer = find(shop, plan) or make_one(shop, plan, below)
         have.append((plan, layer))
     return have
 
@@ -82,10 +97,10 @@ def make_one(shop: Workshop, plan: LayerPlan, below: list[Layer]) -> Layer:
         status, results = run(shop, arguments, below, upper, files(shop, plan), shared=plan.shared)
         if status.code != 0:
             raise failure(shop, status, results)
+        return layers.adopt(upper, key(shop, plan), base)
     except BaseException:
         layers.discard(upper)
         raise
-    return layers.adopt(upper, key(shop, plan), base)
 
 
 def files(shop: Workshop, plan: LayerPlan) -> tuple[str, ...] | None:

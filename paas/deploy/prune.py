@@ -5,9 +5,9 @@ stacks and shared runtimes stay.
 """
 
 import logging
-import shutil
 import threading
 
+from paas.image.durable import remove_tree
 from paas.model.app import App
 from paas.model.release import Image, Layer
 from paas.platform import Platform
@@ -77,4 +77,4 @@ def everything(platform: Platform, app: App) -> None:
         state / "builds" / app.name,
         state / "logs" / app.name,
     ):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

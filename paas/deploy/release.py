@@ -65,12 +65,12 @@ def predeploy(
     upper = platform.layers.new_upper(platform.settings.uids(app.slot))
     try:
         task(platform, app, image, manifest.predeploy, console, "predeploy", upper=upper)
+        layer = platform.layers.adopt(
+            upper, f"predeploy-{secrets.token_hex(16)}", platform.settings.uids(app.slot)
+        )
     except BaseException:
         platform.layers.discard(upper)
         raise
-    layer = platform.layers.adopt(
-        upper, f"predeploy-{secrets.token_hex(16)}", platform.settings.uids(app.slot)
-    )
     return replace(image, id=secrets.token_hex(16), layers=(*image.layers, layer))
 
 

@@ -1,6 +1,7 @@
 """Source: judge a commit's tree before anything is built; nothing is unpacked on the host."""
 
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from paas.errors import PaasError
@@ -13,7 +14,7 @@ SUBMODULE = "160000"
 SYMLINK = "120000"
 MANIFEST_BYTES = 1 << 20
 LINK_BYTES = 4096
-ENTRIES = 200_000
+ATTRIBUTES_BYTES = 64 << 10
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER_BYTES = range(100, 250)  # pointer files are about 130 bytes; git-lfs spec
 
@@ -58,11 +59,6 @@ def refuse_submodules(entries: list[TreeEntry]) -> None:
 
 
 def refuse_size(platform: Platform, entries: list[TreeEntry]) -> None:
-    if len(entries) > ENTRIES:
-        raise PaasError(
-            f"the commit has {len(entries):,} files; at most {ENTRIES:,} are deployed",
-            "keep generated files and dependencies out of git",
-        )
     size = sum(entry.size for entry in entries)
     if size > platform.settings.push_max_bytes:
         raise PaasError(
@@ -73,10 +69,11 @@ def refuse_size(platform: Platform, entries: list[TreeEntry]) -> None:
 
 
 def refuse_escaping_links(platform: Platform, push: Push, entries: list[TreeEntry]) -> None:
-    for entry in entries:
-        if entry.mode != SYMLINK:
-            continue
-        target = platform.repositories.blob(push.app, entry.oid, push.environment, LINK_BYTES)
+    links = [entry for entry in entries if entry.mode == SYMLINK]
+    for entry in links:
+        if entry.size >= LINK_BYTES:
+            raise PaasError(f"the symbolic link {entry.path[:200]} is {entry.size:,} bytes long")
+    for entry, target in contents(platform, push, links):
         if escapes(entry.path, target.decode(errors="replace")):
             raise PaasError(
                 f"the symbolic link {entry.path} points outside the repository",
@@ -93,18 +90,32 @@ def escapes(path: str, target: str) -> bool:
 def refuse_lfs_pointers(platform: Platform, push: Push, files: dict[str, TreeEntry]) -> None:
     """LFS keeps the content elsewhere: deploying the pointers would serve three lines of text."""
     attributes = [
-        entry for path, entry in files.items() if posixpath.basename(path) == ".gitattributes"
+        entry
+        for path, entry in files.items()
+        if posixpath.basename(path) == ".gitattributes" and entry.size <= ATTRIBUTES_BYTES
     ]
-    if not any(b"filter=lfs" in content(platform, push, entry) for entry in attributes):
+    if not any(b"filter=lfs" in text for _, text in contents(platform, push, attributes)):
         return
-    for entry in files.values():
-        if entry.size in LFS_POINTER_BYTES and content(platform, push, entry).startswith(
-            LFS_POINTER
-        ):
+    small = [entry for entry in files.values() if entry.size in LFS_POINTER_BYTES]
+    for entry, text in contents(platform, push, small):
+        if text.startswith(LFS_POINTER):
             raise PaasError(
                 f"{entry.path} is a Git LFS pointer; its content is not in the push",
                 "store the file in git itself (git lfs migrate export), or fetch it in the build",
             )
+
+
+def contents(
+    platform: Platform, push: Push, entries: list[TreeEntry]
+) -> Iterator[tuple[TreeEntry, bytes]]:
+    """Each of the entries with its content, read by one git however many there are."""
+    by_id: dict[str, list[TreeEntry]] = {}
+    for entry in entries:
+        by_id.setdefault(entry.oid, []).append(entry)
+    if by_id:
+        for oid, text in platform.repositories.blobs(push.app, by_id, push.environment):
+            for entry in by_id[oid]:
+                yield entry, text
 
 
 def content(platform: Platform, push: Push, entry: TreeEntry) -> bytes:

@@ -5,9 +5,10 @@ directory, written by untrusted code: read with bounds, and checked.
 """
 
 import json
+import logging
 import os
 import secrets
-import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
 from paas.engines.base import Streams
 from paas.errors import PaasError
+from paas.image.durable import remove_tree
 from paas.model.app import App
 from paas.model.container import (
     APP_UID,
@@ -31,6 +33,8 @@ from paas.model.container import (
 )
 from paas.model.release import Layer
 from paas.platform import Platform
+
+log = logging.getLogger(__name__)
 
 BUILDPACKS = Path(__file__).resolve().parents[2] / "buildpacks"
 LIFECYCLE = ("/usr/bin/python3", "-I", "-S", "/buildpacks/lifecycle")
@@ -61,7 +65,7 @@ def workshop(
     directory = platform.settings.run_dir / "builds" / f"{app.name}.{secrets.token_hex(4)}"
     owner = platform.settings.uids(app.slot) + APP_UID
     with ExitStack() as undo:
-        undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        undo.callback(leave, directory)
         for name, mode in (("", 0o711), ("config", 0o700), ("empty", 0o700), ("cache", 0o700)):
             make_owned(directory / name, owner, mode)
         for key, value in config.items():
@@ -71,6 +75,14 @@ def workshop(
         make_owned(cache, owner, 0o700)
         output = undo.enter_context(BuildOutput(platform.settings, app, console))
         yield Workshop(platform, app, source, config, directory, output, console)
+
+
+def leave(directory: Path) -> None:
+    """Delete what one build had; a build that is over is not failed for it."""
+    try:
+        remove_tree(directory)
+    except OSError:
+        log.exception("%s stays", directory)
 
 
 def make_owned(path: Path, owner: int, mode: int) -> None:
@@ -226,11 +238,15 @@ def read_result(path: Path) -> dict[str, Any]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return {}
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            value = json.loads(file.read(RESULT_BYTES))
-        except (ValueError, OSError, RecursionError):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return {}
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            value = json.loads(file.read(RESULT_BYTES))
+    except (ValueError, OSError, RecursionError):
+        return {}
+    finally:
+        os.close(descriptor)
     return value if isinstance(value, dict) else {}
 
 

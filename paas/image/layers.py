@@ -4,16 +4,17 @@ Touches: <root>/<id>/{files,layer.json}, <root>/building/. An upper becomes a la
 by rename; nothing is copied, packed or compressed on the way.
 """
 
+import errno
 import json
 import os
 import re
 import secrets
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paas.errors import PaasError
 from paas.image import durable
+from paas.image.durable import remove_tree
 from paas.model.release import Layer
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -129,26 +130,34 @@ def read(home: Path) -> Layer:
 
 
 def disk_usage(path: Path) -> int:
-    """Bytes of disk under a directory; a file with several names counts once."""
+    """Bytes of disk under a directory; a file with several names counts once.
+
+    Raises PaasError where folders are nested too deeply to be named.
+    """
     total = 0
     seen: set[int] = set()
     pending = [os.fspath(path)]
     while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if status.st_nlink == 1 or status.st_ino not in seen:
-                    total += status.st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                elif status.st_nlink > 1:
-                    seen.add(status.st_ino)
+        for status, below in entries(pending.pop()):
+            if status.st_nlink == 1 or status.st_ino not in seen:
+                total += status.st_blocks * 512
+            if below:
+                pending.append(below)
+            elif status.st_nlink > 1:
+                seen.add(status.st_ino)
     return total
 
 
-def remove_tree(path: Path) -> None:
-    """Delete a directory and all in it, without following links. Idempotent."""
+def entries(path: str) -> Iterator[tuple[os.stat_result, str]]:
+    """Status of each entry of a directory, and its path where it is a directory itself."""
     try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
+        with os.scandir(path) as scan:
+            for entry in scan:
+                below = entry.path if entry.is_dir(follow_symlinks=False) else ""
+                yield entry.stat(follow_symlinks=False), below
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise PaasError(
+            "folders are nested too deeply to be kept", "see what the build makes below /app"
+        ) from error

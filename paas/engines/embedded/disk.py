@@ -74,7 +74,10 @@ def measure(root: Path, enough_bytes: int) -> int:
         path, depth = pending.pop()
         if depth > DEEPEST:
             return enough_bytes + 1
-        for status, below in entries(path):
+        found = entries(path)
+        if found is None:
+            return enough_bytes + 1
+        for status, below in found:
             total += ENTRY_BYTES
             if status.st_nlink == 1 or below or status.st_ino not in seen:
                 total += status.st_blocks * 512
@@ -85,8 +88,11 @@ def measure(root: Path, enough_bytes: int) -> int:
     return total
 
 
-def entries(path: str) -> list[tuple[os.stat_result, str]]:
-    """Status of each entry of a directory, and its path where it is a directory itself."""
+def entries(path: str) -> list[tuple[os.stat_result, str]] | None:
+    """Status of each entry of a directory, and its path where it is a directory itself.
+
+    None when it cannot be read: a path longer than the kernel takes (PATH_MAX).
+    """
     found = []
     try:
         with os.scandir(path) as scan:
@@ -98,4 +104,6 @@ def entries(path: str) -> list[tuple[os.stat_result, str]]:
                     continue
     except (FileNotFoundError, NotADirectoryError):
         return found
+    except OSError:
+        return None
     return found
