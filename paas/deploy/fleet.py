@@ -36,9 +36,9 @@ def in_service(platform: Platform, app: App) -> list[Container]:
     return [container for container in found if container is not None]
 
 
-def install(platform: Platform, app: App, containers: Sequence[Container]) -> None:
-    """Make these the containers in service."""
-    text = json.dumps([container.id for container in containers])
+def install(platform: Platform, app: App, identities: Sequence[str]) -> None:
+    """Make the containers of these ids the ones in service."""
+    text = json.dumps(list(identities))
     platform.store.properties.set(app, "ps", "in-service", text)
 
 
@@ -48,7 +48,7 @@ def swap(platform: Platform, app: App, old: Container, new: Container) -> bool:
         present = in_service(platform, app)
         if old.id not in [container.id for container in present]:
             return False
-        install(platform, app, [new if one.id == old.id else one for one in present])
+        install(platform, app, [new.id if one.id == old.id else one.id for one in present])
         return True
 
 
@@ -58,5 +58,5 @@ def add(platform: Platform, app: App, new: Container) -> bool:
         present = in_service(platform, app)
         if any(one.spec.hostname == new.spec.hostname for one in present):
             return False
-        install(platform, app, [*present, new])
+        install(platform, app, [*(one.id for one in present), new.id])
         return True

@@ -4,31 +4,38 @@ Every operation on a running app is here too, as the tail of the same story. Eac
 holds the app's lock, so that a second one waits its turn.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paas.console import Console
-from paas.deploy import boot, fleet, prune, release, retire, route
+from paas.deploy import boot, ending, fleet, moving, prune, release, route
 from paas.deploy.build import build
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
 from paas.model.push import Push
 from paas.model.release import Image, Release
 from paas.platform import Platform
 
+log = logging.getLogger(__name__)
+
 
 def create(platform: Platform, name: str) -> App:
     """Make an app, its repository and its place in the proxy; all of it or nothing."""
     app = platform.store.apps.create(name)
     try:
+        failpoint("create.app")
         platform.repositories.ensure(name)
+        failpoint("create.repository")
         route.publish(platform, app)
     except BaseException:
+        attempt(platform.proxy.withdraw, name)
+        attempt(platform.repositories.remove, name)
         platform.store.apps.remove(app)
-        platform.repositories.remove(name)
         raise
     return app
 
@@ -38,7 +45,9 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
     with operation(platform, pushed.app, console) as app:
         refuse_locked(app)
         console.step(f"Building {app.name} from {pushed.branch} ({pushed.new[:8]})")
+        failpoint("source.inspect")
         source = inspect(platform, pushed)
+        failpoint("source.judged")
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         image = build(platform, app, source, config, console)
@@ -120,6 +129,7 @@ def cut(
     console: Console,
 ) -> Release:
     """The next numbered release, pending until its containers are in service."""
+    failpoint("release.cut")
     new = platform.store.releases.cut(app, image, config, description, actor)
     console.step(f"Releasing {app.name} {new.name}")
     return new
@@ -128,14 +138,16 @@ def cut(
 def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
     """From a release to serving it: its task, its containers, the switch, the good news."""
     try:
+        failpoint("release.pending")
         if "release" in new.image.processes and new.description.startswith("Deploy"):
             release.release_task(platform, new, app, console)
         roll(platform, app, new, boot.wanted(platform, app, new), console)
     except BaseException:
-        platform.store.releases.fail(new)
-        prune.image(platform, app, new.image)
+        # what fails here too, as on a full disk, the patrol does later
+        attempt(platform.store.releases.fail, new)
+        attempt(prune.image, platform, app, new.image)
         raise
-    announce(platform, app, new, console)
+    attempt(announce, platform, app, new, console)
     prune.later(platform, app)
 
 
@@ -162,31 +174,31 @@ def restart(
     """New containers of the current release in place of the running ones."""
     with operation(platform, name, console) as app:
         current = deployed(platform, app)
-        platform.store.apps.stopped(app, False)
-        wanted = boot.wanted(platform, app, current)
-        fresh = [slot for slot in wanted if process_type in (None, slot.process)]
-        if not fresh:
-            raise PaasError(
-                f"{name} runs no {process_type or 'process'}", f"scale it: paas ps:scale {name}"
-            )
-        roll(platform, app, current, fresh, console)
+        with marked_stopped(platform, app, False):
+            wanted = boot.wanted(platform, app, current)
+            fresh = [slot for slot in wanted if process_type in (None, slot.process)]
+            if not fresh:
+                raise PaasError(
+                    f"{name} runs no {process_type or 'process'}", f"scale it: paas ps:scale {name}"
+                )
+            roll(platform, app, current, fresh, console)
 
 
 def start(platform: Platform, name: str, console: Console) -> None:
     """Start what should run and does not."""
     with operation(platform, name, console) as app:
         current = deployed(platform, app)
-        platform.store.apps.stopped(app, False)
-        adjust(platform, app, current, console)
+        with marked_stopped(platform, app, False):
+            adjust(platform, app, current, console)
 
 
 def stop(platform: Platform, name: str, console: Console) -> None:
     """Stop every process; the domains show a page that says so."""
     with operation(platform, name, console) as app:
         current = deployed(platform, app)
-        platform.store.apps.stopped(app, True)
         present = fleet.in_service(platform, app)
-        roll(platform, app, current, (), console)
+        with marked_stopped(platform, app, True):
+            roll(platform, app, current, (), console)
         console.step(f"Stopped {len(present)} containers of {name}")
 
 
@@ -203,7 +215,7 @@ def scale(platform: Platform, name: str, counts: dict[str, int], console: Consol
         try:
             adjust(platform, app, current, console)
         except BaseException:
-            platform.store.formation.set(app, dict(before))
+            attempt(platform.store.formation.set, app, dict(before))
             raise
 
 
@@ -220,17 +232,10 @@ def adjust(platform: Platform, app: App, current: Release, console: Console) -> 
 
 
 def destroy(platform: Platform, name: str, console: Console) -> None:
-    """Remove an app and everything that was made for it."""
-    with operation(platform, name, console) as app:
-        with fleet.changing(app):
-            fleet.install(platform, app, ())
-            platform.proxy.withdraw(name)
-        for container in platform.engine.list(name):
-            platform.engine.remove(container.id)
-        prune.everything(platform, app)
-        platform.networks.remove_app(app.slot)
-        platform.repositories.remove(name)
-        platform.store.apps.remove(app)
+    """Remove an app and everything that was made for it; once begun, it is finished."""
+    with operation(platform, name, console, ending_too=True) as app:
+        ending.begin(platform, app)
+        ending.finish(platform, app)
         console.step(f"Destroyed {name}")
 
 
@@ -239,27 +244,56 @@ def rename(platform: Platform, name: str, new_name: str, console: Console) -> No
     with operation(platform, name, console) as app:
         if platform.store.apps.find(new_name) is not None:
             raise PaasError(f"App {new_name} exists already", "choose another name")
-        platform.store.apps.rename(app, new_name)
-        platform.repositories.rename(name, new_name)
-        platform.logs.rename(name, new_name)
-        renamed = platform.store.apps.get(new_name)
-        platform.proxy.withdraw(name)
-        current = platform.store.releases.current(renamed)
-        if current is None:
-            route.publish(platform, renamed)
-            return
-        roll(platform, renamed, current, boot.wanted(platform, renamed, current), console)
+        renamed = moving.begin(platform, app, new_name)
+        try:
+            moving.settle(platform, renamed)
+            refresh(platform, renamed, console)
+        except BaseException:
+            attempt(moving.undo, platform, renamed, name)
+            raise
+        moving.end(platform, renamed)
+
+
+def refresh(platform: Platform, app: App, console: Console) -> None:
+    """New containers for all that run, as after a change of what they were given."""
+    current = platform.store.releases.current(app)
+    if current is not None:
+        roll(platform, app, current, boot.wanted(platform, app, current), console)
 
 
 # -- what they share -------------------------------------------------------------------
 
 
 @contextmanager
-def operation(platform: Platform, name: str, console: Console) -> Iterator[App]:
+def operation(
+    platform: Platform, name: str, console: Console, *, ending_too: bool = False
+) -> Iterator[App]:
     """The app under its lock, as it is once the lock is held."""
     platform.store.apps.get(name)
     with platform.locks.hold(name, console):
-        yield platform.store.apps.get(name)
+        app = platform.store.apps.get(name)
+        if not ending_too and ending.begun(platform, app):
+            raise PaasError(f"{name} is being destroyed", f"paas apps:destroy {name}")
+        yield app
+
+
+@contextmanager
+def marked_stopped(platform: Platform, app: App, stopped: bool) -> Iterator[None]:
+    """The app marked as stopped, or as not; as it was before when the block fails."""
+    platform.store.apps.stopped(app, stopped)
+    try:
+        yield
+    except BaseException:
+        attempt(platform.store.apps.stopped, app, app.stopped)
+        raise
+
+
+def attempt(function: Callable[..., object], *arguments: object) -> None:
+    """Do what must not hide an error that is on its way; its own failure goes to the log."""
+    try:
+        function(*arguments)
+    except Exception:
+        log.exception("could not finish tidying up")
 
 
 @contextmanager
@@ -268,7 +302,7 @@ def dropped_on_failure(platform: Platform, app: App, image: Image) -> Iterator[N
     try:
         yield
     except BaseException:
-        prune.image(platform, app, image)
+        attempt(prune.image, platform, app, image)
         prune.later(platform, app)
         raise
 
@@ -288,16 +322,3 @@ def deployed(platform: Platform, app: App) -> Release:
             f"{app.name} has not been deployed yet", f"git push <remote> main to deploy {app.name}"
         )
     return current
-
-
-def retire_unwanted(platform: Platform, app: App) -> None:
-    """Retire app containers that are not in service (left by a crash of the daemon)."""
-    serving = set(fleet.ids(platform, app))
-    retire.later(
-        platform,
-        [
-            one
-            for one in platform.engine.list(app.name)
-            if one.spec.kind == "app" and one.id not in serving
-        ],
-    )

@@ -4,16 +4,21 @@ Every change of what runs goes through here: a deploy, a rollback, a new config,
 restart, a scale, a stop. Nothing serving is touched until what replaces it is healthy.
 """
 
+import logging
 from collections.abc import Sequence
 
 from paas.console import Console
 from paas.deploy import boot, fleet, health, retire, route
 from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
+from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.container import Container
 from paas.model.release import Release
 from paas.platform import Platform
+
+log = logging.getLogger(__name__)
 
 
 def roll(
@@ -24,36 +29,66 @@ def roll(
     On a failed check or a cancel the new containers are removed and nothing changed.
     """
     console.check_cancelled()
+    failpoint("boot.start")
     new = boot.start(platform, app, release, fresh, console)
     try:
+        failpoint("boot.started")
         check = health.check_of(platform, app, manifest_of(release))
         if new:
             console.step("Processing deployment checks")
+        failpoint("health.check")
         health.check_all(platform, new, check, console)
+        failpoint("health.passed")
         console.check_cancelled()
+        replaced = switch(platform, app, release, new)
     except BaseException:
-        discard(platform, new)
+        discard(platform, app, new)
         raise
-    switch(platform, app, release, new)
+    retire.later(platform, replaced)
 
 
-def discard(platform: Platform, containers: Sequence[Container]) -> None:
-    """Remove containers that never served."""
+def discard(platform: Platform, app: App, containers: Sequence[Container]) -> None:
+    """Remove containers that never served; what cannot be removed now, the patrol removes."""
+    serving = fleet.ids(platform, app)
     for container in containers:
-        platform.engine.remove(container.id)
+        if container.id not in serving:
+            try:
+                platform.engine.remove(container.id)
+            except (PaasError, OSError):
+                log.exception("container %s stays for now", container.id)
 
 
-def switch(platform: Platform, app: App, release: Release, new: Sequence[Container]) -> None:
-    """The one durable step: from here on, the new containers are the app."""
+def switch(
+    platform: Platform, app: App, release: Release, new: Sequence[Container]
+) -> list[Container]:
+    """The one durable step: from here on, the new containers are the app.
+
+    Returns those they replace. When the proxy cannot be told, all is as before.
+    """
     with fleet.changing(app):
-        if release.status != "succeeded":
-            platform.store.releases.succeed(release)
+        before, current = fleet.ids(platform, app), platform.store.releases.current(app)
         kept, replaced = divide(platform, app, release, new)
-        fleet.install(platform, app, [*kept, *new])
+        failpoint("route.switch")
+        put(platform, app, release, [container.id for container in (*kept, *new)])
         for container in new:
             platform.slot_health.pop((app.name, container.spec.process, container.spec.index), None)
-        route.publish(platform, app)
-    retire.later(platform, replaced)
+        try:
+            failpoint("route.switched")
+            route.publish(platform, app)
+        except BaseException:
+            put(platform, app, current, before)
+            raise
+        return replaced
+
+
+def put(platform: Platform, app: App, release: Release | None, ids: Sequence[str]) -> None:
+    """These containers of this release in service, as one change."""
+    with platform.store.together():
+        if release is not None:
+            platform.store.releases.succeed(release)
+        else:
+            platform.store.releases.none_current(app)
+        fleet.install(platform, app, ids)
 
 
 def divide(

@@ -60,10 +60,11 @@ class Repositories:
 
     def rename(self, old: str, new: str) -> None:
         """Give an app's repository to its new name; nothing when there is none."""
+        if not self.path(old).exists():
+            return
         if self.path(new).exists():
             raise PaasError(f"a repository named {new} exists already", "choose another name")
-        if self.path(old).exists():
-            self.path(old).rename(self.path(new))
+        self.path(old).rename(self.path(new))
 
     def remove(self, app: str) -> None:
         """Delete the app's repository; nothing when there is none."""
@@ -72,6 +73,11 @@ class Repositories:
             leaving = self._root / f".{path.name}.{os.getpid()}.old"
             path.rename(leaving)
             shutil.rmtree(leaving)
+
+    def sweep(self) -> None:
+        """Delete what an interrupted creation or removal left; only while none is under way."""
+        for path in self._root.glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _prepare_root(self) -> None:
         uid = self._settings.git_uid

@@ -6,11 +6,12 @@ socket (control.py). A route changes without a reload and without a lost request
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from paas.command import Runner
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.model import names
 from paas.model.route import Route
 from paas.proxy import render, table
@@ -69,12 +70,32 @@ class Proxy:
         under way end where they began. Raises PaasError when a domain belongs to
         another app, or when nginx refuses; then nothing has changed.
         """
-        route = replace(route, domains=tuple(map(names.domain_name, route.domains)))
+        route = checked(route)
         with self._lock:
             table.check_free(self._routes, route)
             text = table.encode(route)
             routes = {**self._routes, route.app: route}
             self._change(routes, lambda: self._control.put(route.app, text))
+
+    def publish_all(self, routes: Iterable[Route]) -> None:
+        """Make these the routes of all apps, as one change; nothing happens when they are.
+
+        Raises PaasError when two of them want one domain.
+        """
+        wanted: dict[str, Route] = {}
+        for route in map(checked, routes):
+            table.check_free(wanted, route)
+            wanted[route.app] = route
+        with self._lock:
+            if wanted != self._routes:
+                text = table.encode_all(wanted)
+                self._change(wanted, lambda: self._control.put_all(text))
+
+    def move(self, old: str, route: Route) -> None:
+        """Give what was routed to app old to another name: at no moment to neither."""
+        with self._lock:
+            others = [one for name, one in self._routes.items() if name not in (old, route.app)]
+            self.publish_all([*others, route])
 
     def withdraw(self, app: str) -> None:
         """Forget an app's route and domains; nothing happens when it has none."""
@@ -85,15 +106,18 @@ class Proxy:
 
     def _change(self, routes: dict[str, Route], make_live: Callable[[], None]) -> None:
         before = self._routes
+        failpoint("route.save")
         self._save(routes)
         try:
+            failpoint("route.saved")
             make_live()
         except Unreachable as error:
             log.warning("%s: starting it", error)
             self.start()
-        except Refused:
+        except (Refused, OSError):
             self._save(before)
             raise
+        failpoint("route.live")
 
     def _save(self, routes: dict[str, Route]) -> None:
         self._table.write(table.encode_all(routes))
@@ -117,3 +141,8 @@ class Proxy:
         with self._lock:
             self._control.close()
             self._nginx.stop()
+
+
+def checked(route: Route) -> Route:
+    """The route with its domains as they are looked up; PaasError for what is none."""
+    return replace(route, domains=tuple(map(names.domain_name, route.domains)))

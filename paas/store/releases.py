@@ -173,6 +173,15 @@ class Releases:
             if not done.rowcount:
                 raise PaasError(f"{release.name} is gone: its app was destroyed meanwhile")
 
+    def none_current(self, app: App) -> None:
+        """Forget which release serves, as before the first one did."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(releases)
+                .where(of(app) & releases.c.current)
+                .values(current=False, status=FAILED)
+            )
+
     def fail(self, release: Release) -> None:
         """Mark it failed, unless it is the current one."""
         with self._database.write() as connection:
@@ -191,17 +200,20 @@ class Releases:
         with self._database.write() as connection:
             counted = (
                 update(releases)
-                .where(
-                    releases.c.app_id == release.app_id, releases.c.version == release.version
-                )
+                .where(releases.c.app_id == release.app_id, releases.c.version == release.version)
                 .values(crashes=releases.c.crashes + 1)
                 .returning(releases.c.crashes)
             )
             return connection.scalar(counted) or 0
 
-    def fail_pending(self) -> int:
-        """Mark failed what was left half done, when the daemon starts; how many there were."""
+    def fail_pending(self, app: App | None = None) -> int:
+        """Mark failed what was left half done, of one app or of all; how many there were.
+
+        For when nothing of it is under way: as the daemon starts, or under the app's lock.
+        """
         abandoned = update(releases).where(releases.c.status == PENDING).values(status=FAILED)
+        if app is not None:
+            abandoned = abandoned.where(of(app))
         with self._database.write() as connection:
             return connection.execute(abandoned).rowcount
 
