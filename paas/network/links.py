@@ -72,18 +72,31 @@ def uplink_mtu() -> int:
     return DEFAULT_MTU
 
 
+def hardware_address(address: IPv4Address) -> str:
+    """The MAC address that goes with an IP address: locally administered, the same each time.
+
+    A bridge left to itself takes the lowest of its ports' and so another one when a port
+    comes or goes, and a container at a reused address would have another one than its
+    predecessor: either way packets go to the old one, for seconds, until ARP asks again.
+    """
+    return ":".join(f"{byte:02x}" for byte in b"\x02\x70" + address.packed)
+
+
 def make_bridge(name: str, gateway: IPv4Interface, mtu: int) -> None:
     """A bridge that is up and has the gateway's address. Idempotent."""
+    hardware = hardware_address(gateway.ip)
     with IPRoute() as route:
         with ignoring(EXISTS):
-            route.link("add", ifname=name, kind="bridge", mtu=mtu, br_mcast_snooping=0)
+            route.link(
+                "add", ifname=name, kind="bridge", mtu=mtu, br_mcast_snooping=0, address=hardware
+            )
         no_ipv6(name)
         index = route.link_lookup(ifname=name)[0]
         with ignoring(EXISTS):
             route.addr(
                 "add", index=index, address=str(gateway.ip), prefixlen=gateway.network.prefixlen
             )
-        route.link("set", index=index, state="up")
+        route.link("set", index=index, address=hardware, state="up")
 
 
 def make_link(
@@ -99,7 +112,12 @@ def make_link(
             ifalias=str(address),
             master=route.link_lookup(ifname=bridge)[0],
             state="up",
-            peer={"ifname": INSIDE, "net_ns_fd": file.fileno(), "mtu": mtu},
+            peer={
+                "ifname": INSIDE,
+                "net_ns_fd": file.fileno(),
+                "mtu": mtu,
+                "address": hardware_address(address),
+            },
         )
     no_ipv6(name)
 

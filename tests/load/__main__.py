@@ -21,7 +21,7 @@ from tests.load.record import Exchange, Record
 from tests.load.stage import deployed, own_instance, target
 
 APP, OTHER = "busy", "calm"
-SHOWN_FAILURES = 20
+SHOWN = 20
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -107,10 +107,8 @@ def report_of(
         "failures": dict(words),
         "wrong_app": sum("wrong app" in one.failure for one in record.failures),
         "went_back": sum("went back" in one.failure for one in record.failures),
-        "first_failures": [
-            {**asdict(one), "began": round(one.began - first, 3)}
-            for one in record.failures[:SHOWN_FAILURES]
-        ],
+        "first_failures": told(record.failures[:SHOWN], first),
+        "slowest": told(record.slowest(SHOWN), first),
         "operations": durations(operations),
         "operations_at": [
             (one.name, round(one.began - first, 3), round(one.ended - first, 3))
@@ -119,6 +117,11 @@ def report_of(
         "failed_operations": [f"{one.name}: {one.failure}" for one in operations if one.failure],
         "left": left,
     }
+
+
+def told(exchanges: Sequence[Exchange], first: float) -> list[dict[str, Any]]:
+    """Exchanges with their time since the first operation."""
+    return [{**asdict(one), "began": round(one.began - first, 3)} for one in exchanges]
 
 
 def of_app(record: Record, app: str) -> Record:

@@ -65,7 +65,11 @@ async def answer(method, target, headers, reader):
     if method == "POST":
         return await sink(reader, int(headers.get("content-length", 0)))
     if url.path == "/poll":
+        import time
+
+        a = time.time()
         await asyncio.sleep(float(parse_qs(url.query)["seconds"][0]))
+        return {"slept": time.time() - a, "woke": time.time()}
     if url.path == "/crash":
         os._exit(3)
     return {}

@@ -182,7 +182,7 @@ class Client:
         try:
             return await Connection.open(self.target)
         except Broken as problem:
-            self._note(kind, began, failure=str(problem))
+            self._note(kind, began, {}, str(problem))
             raise
 
     async def _sent(
@@ -195,19 +195,27 @@ class Client:
         return answer
 
     async def timed(
-        self, kind: str, exchange: Callable[[], Awaitable[Mapping[str, Any] | None]], least_s=0.0
+        self,
+        kind: str,
+        exchange: Callable[[], Awaitable[Mapping[str, Any] | None]],
+        asked_s: float = 0.0,
     ) -> None:
         """One exchange, checked and noted; raises Broken once it is noted."""
         floor, began = self.load.floor.get(self.app, 0), time.monotonic()
         answer: Mapping[str, Any] = {}
         try:
-            async with asyncio.timeout(least_s + LATE_AFTER_S):
+            async with asyncio.timeout(asked_s + LATE_AFTER_S):
                 answer = await exchange() or {}
+            if "slept" in answer:
+                now = time.time()
+                late = now - answer["woke"]
+                if late > 0.1 or answer["slept"] > asked_s + 0.1:
+                    print("LATE", answer, late, time.strftime("%T"), flush=True)
             self._check(answer, floor)
         except (Broken, TimeoutError) as problem:
-            self._note(kind, began, answer, failure=str(problem) or "no answer in time")
+            self._note(kind, began, answer, str(problem) or "no answer in time")
             raise Broken(str(problem)) from problem
-        self._note(kind, began, answer)
+        self._note(kind, began, answer, asked_s=asked_s)
 
     def _check(self, answer: Mapping[str, Any], floor: int) -> None:
         if not answer:
@@ -220,15 +228,19 @@ class Client:
         self.load.floor[self.app] = max(self.load.floor.get(self.app, 0), release)
 
     def _note(
-        self, kind: str, began: float, answer: Mapping[str, Any] | None = None, failure: str = ""
+        self,
+        kind: str,
+        began: float,
+        answer: Mapping[str, Any],
+        failure: str = "",
+        asked_s: float = 0.0,
     ) -> None:
-        answer = answer or {}
         self.load.record.exchanges.append(
             Exchange(
                 kind,
                 self.app,
                 began,
-                time.monotonic() - began,
+                max(0.0, time.monotonic() - began - asked_s),
                 failure,
                 int(answer.get("release", 0)),
                 str(answer.get("process", "")),
