@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from paas.settings import Settings
 
 SCRATCH = Path("/var/tmp")
+
+# a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def own_settings(**changes: object) -> Settings:

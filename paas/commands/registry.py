@@ -24,7 +24,7 @@ Function = Callable[..., int | None]
 registry: dict[str, "Command"] = {}
 
 
-class HelpWanted(Exception):  # noqa: N818 - not an error
+class HelpWanted(Exception):
     """--help was given; text is what to show."""
 
     def __init__(self, text: str) -> None:

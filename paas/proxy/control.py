@@ -13,11 +13,11 @@ from paas.errors import PaasError
 TIMEOUT_S = 5.0
 
 
-class Unreachable(PaasError):  # noqa: N818 - named for what happened
+class Unreachable(PaasError):
     """Nobody answers on the control socket."""
 
 
-class Refused(PaasError):  # noqa: N818 - as above
+class Refused(PaasError):
     """nginx answered, and did not do it."""
 
 

@@ -2,7 +2,18 @@
 
 import threading
 
-from sqlalchemy import Column, Index, Integer, String, Table, delete, func, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from paas.model.event import FREQUENT, Event
 from paas.store.database import Database, Moment, metadata, now
@@ -40,25 +51,18 @@ class Events:
             added = insert(events).values(at=now(), detail=detail[:DETAIL_LENGTH], **row)
             number = connection.scalar(added.returning(events.c.id)) or 0
             if number % PRUNE_EVERY == 0:
-                self._prune(number)
+                self._prune(connection, number)
         with self._changed:
             self._seen = max(self._seen, number)
             self._changed.notify_all()
 
-    def _prune(self, newest: int) -> None:
+    def _prune(self, connection: Connection, newest: int) -> None:
         frequent = events.c.action.in_(FREQUENT)
-        with self._database.write() as connection:
-            connection.execute(delete(events).where(events.c.id <= newest - self._kept))
-            oldest = (
-                select(events.c.id)
-                .where(frequent)
-                .order_by(events.c.id.desc())
-                .offset(self._kept // 4)
-                .limit(1)
-            )
-            bound = connection.scalar(oldest)
-            if bound is not None:
-                connection.execute(delete(events).where(frequent, events.c.id <= bound))
+        connection.execute(delete(events).where(events.c.id <= newest - self._kept))
+        newest_first = select(events.c.id).where(frequent).order_by(events.c.id.desc())
+        bound = connection.scalar(newest_first.offset(self._kept // 4).limit(1))
+        if bound is not None:
+            connection.execute(delete(events).where(frequent, events.c.id <= bound))
 
     def list(
         self, app: str | None = None, number: int | None = None, after: int = 0
@@ -75,7 +79,7 @@ class Events:
         """How many are kept, by action."""
         query = select(events.c.action, func.count()).group_by(events.c.action)
         with self._database.read() as connection:
-            return {action: number for action, number in connection.execute(query)}
+            return {str(action): int(count) for action, count in connection.execute(query)}
 
     def wait(self, after: int, timeout_s: float) -> None:
         """Return when there may be one with an id above `after`, or when the time is over."""

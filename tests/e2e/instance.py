@@ -15,10 +15,11 @@ from paas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTING_KEYS = (
-    "name state_dir run_dir stack_dir listen_address ssh_port http_port https_port "
-    "uid_base subnet_pool boot_timeout_s build_timeout_s drain_s stop_grace_s check_wait_s "
-    "build_memory_bytes build_disk_bytes push_max_bytes log_max_bytes"
-).split()
+    *("name", "state_dir", "run_dir", "stack_dir", "listen_address"),
+    *("ssh_port", "http_port", "https_port", "uid_base", "subnet_pool"),
+    *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
+    *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
+)
 
 
 class Instance:
@@ -104,6 +105,10 @@ class Instance:
             *("-o", "LogLevel=ERROR", "-o", "BatchMode=yes"),
         ]
 
+    @property
+    def ssh_to(self) -> list[str]:
+        return [*self.ssh_command, "-p", str(self.settings.ssh_port), "paas@127.0.0.1"]
+
     def ssh(
         self, *argv: str, options: tuple[str, ...] = (), stdin: bytes = b""
     ) -> subprocess.CompletedProcess[bytes]:
@@ -184,7 +189,7 @@ class Repository:
                 "GIT_AUTHOR_EMAIL": "dev@example.com",
                 "GIT_COMMITTER_NAME": "dev",
                 "GIT_COMMITTER_EMAIL": "dev@example.com",
-            },  # fmt: skip
+            },
             capture_output=True,
             check=check,
             timeout=300,

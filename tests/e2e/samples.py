@@ -32,7 +32,12 @@ http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).s
 """
 
 PLAIN = {"server.py": SERVER, "Procfile": "web: python3 server.py\n"}
-TICKER = "import time, itertools\nfor n in itertools.count():\n    print('tick', n, flush=True)\n    time.sleep(0.2)\n"
+TICKER = """\
+import time, itertools
+for n in itertools.count():
+    print("tick", n, flush=True)
+    time.sleep(0.2)
+"""
 WITH_WORKER = {
     **PLAIN,
     "ticker.py": TICKER,

@@ -66,9 +66,9 @@ def test_logs_hold_every_process_and_follow_live(platform: Instance):
     platform.repository("talk").deploy(WITH_WORKER)
     platform.ok("ps:scale", "talk", "worker=1")
     child = subprocess.Popen(
-        [*platform.ssh_command, "-p", str(platform.settings.ssh_port), "paas@127.0.0.1", "logs", "talk", "-t"],
+        [*platform.ssh_to, "logs", "talk", "-t"],
         stdout=subprocess.PIPE,
-    )  # fmt: skip
+    )
     try:
         assert child.stdout is not None
         seen = b""

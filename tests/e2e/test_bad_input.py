@@ -1,6 +1,5 @@
 """Whatever is pushed: a clear sentence, the old release serving, nothing left behind."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 
@@ -49,7 +48,7 @@ def test_an_lfs_pointer_is_named(serving: Repository):
 
 
 def test_a_symbolic_link_out_of_the_tree_is_named(serving: Repository):
-    os.symlink("/etc/passwd", serving.path / "passwd")
+    (serving.path / "passwd").symlink_to("/etc/passwd")
     assert "the symbolic link passwd points outside the repository" in serving.fail()
 
 
@@ -82,7 +81,10 @@ def test_an_app_that_never_listens_fails_with_its_last_log_lines(serving: Reposi
 
 
 def test_an_app_on_the_wrong_port_is_told_where_it_listens(serving: Repository):
-    source = "import http.server\nhttp.server.HTTPServer(('127.0.0.1', 8123), http.server.SimpleHTTPRequestHandler).serve_forever()\n"
+    source = (
+        "from http.server import HTTPServer, SimpleHTTPRequestHandler\n"
+        "HTTPServer(('127.0.0.1', 8123), SimpleHTTPRequestHandler).serve_forever()\n"
+    )
     assert "127.0.0.1:8123" in serving.fail({"server.py": source})
 
 

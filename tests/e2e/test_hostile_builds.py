@@ -10,7 +10,10 @@ from tests.e2e.instance import Instance, Repository
 from tests.e2e.samples import PLAIN
 
 PACKAGE = '{"name": "x", "version": "1.0.0", "scripts": {"start": "node x.js", "build": "%s"}}'
-LOCK = '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": {"": {"name": "x", "version": "1.0.0"}}}'
+LOCK = (
+    '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": true,'
+    ' "packages": {"": {"name": "x", "version": "1.0.0"}}}'
+)
 SERVER = (
     "require('http').createServer((q, r) => r.end('node')).listen(process.env.PORT, '0.0.0.0')\n"
 )
