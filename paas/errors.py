@@ -1,5 +1,7 @@
 """The one error tree. Raise where the cause is known, catch once at the door."""
 
+import errno
+
 
 class PaasError(Exception):
     """A failure the user can understand and act on.
@@ -17,6 +19,21 @@ class PaasError(Exception):
         self.hint = hint
         if exit_code is not None:
             self.exit_code = exit_code
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FAILED = frozenset({errno.EIO, errno.EROFS})
+
+
+def of_disk(error: OSError) -> PaasError | None:
+    """What a full or failing disk means to the user; None for any other error."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in DISK_FULL:
+        return PaasError(f"the disk is full{place}", "free some space, then do it again")
+    if error.errno in DISK_FAILED:
+        reason = f"the disk failed: {error.strerror}{place}"
+        return PaasError(reason, "look at the machine's disk (dmesg), then do it again")
+    return None
 
 
 class UsageError(PaasError):

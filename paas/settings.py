@@ -43,8 +43,9 @@ class Settings:
     uid_base: int = 1_000_000_000
     subnet_pool: str = "10.210.0.0/16"
     subnet_prefix: int = 26
-    # where containers may not go, beside the host, the pool and other apps
-    egress_denied: tuple[str, ...] = ("169.254.0.0/16",)
+    # where containers may not go, beside the host, the pool and other apps: clouds tell a
+    # machine its secrets there (AWS, Google and most; Alibaba; Azure)
+    egress_denied: tuple[str, ...] = ("169.254.0.0/16", "100.100.100.200", "168.63.129.16")
 
     # names of kernel objects; empty means: made from `name`
     bridge_prefix: str = ""
@@ -89,6 +90,9 @@ class Settings:
     # pushes
     push_max_bytes: int = 1 << 30
     releases_kept: int = 10
+
+    # how often what a fault left half done is looked for
+    patrol_s: float = 30.0
 
     @property
     def socket(self) -> Path:

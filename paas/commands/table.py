@@ -17,6 +17,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     config,
     doctor,
     domains,
+    failpoints,
     git,
     hook,
     logs,
@@ -31,7 +32,7 @@ from paas.commands.context import Context
 from paas.commands.permissions import allowed
 from paas.commands.registry import GLOBAL_FLAGS, Command, HelpWanted, registry
 from paas.console import Console, plain
-from paas.errors import PaasError, PermissionDenied, UsageError
+from paas.errors import PaasError, PermissionDenied, UsageError, of_disk
 from paas.model.caller import Caller, Role
 from paas.platform import Platform
 
@@ -65,6 +66,12 @@ def dispatch(platform: Platform, caller: Caller, argv: Sequence[str], console: C
         return 0
     except PaasError as error:
         return told(console, error)
+    except OSError as error:
+        known = of_disk(error)
+        if known is None:
+            return bug(context, argv)
+        log.exception("a command failed on the disk")
+        return told(console, known)
     except Exception:  # noqa: BLE001 - bug() logs it
         return bug(context, argv)
 

@@ -19,6 +19,7 @@ from paas.deploy.dependencies import LayerPlan
 from paas.deploy.source import Source
 from paas.deploy.workshop import Workshop, failure, run, workshop
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.model import names as names_rules
 from paas.model import procfile
 from paas.model.app import App
@@ -34,13 +35,19 @@ def build(
     """The image of a commit; raises PaasError with the cause when it cannot be built."""
     with place(platform, console), workshop(platform, app, source, config, console) as shop:
         have = predicted(shop)
+        failpoint("build.workshop")
         done = attempt(shop, have)
         if done.upper is None:
             have = dependencies.make(shop, done.plan)
             done = attempt(shop, have, again=True)
         if done.upper is None:
             raise PaasError("the buildpacks changed their plan while building", "push again")
-        remember(shop, done.plan)
+        try:
+            failpoint("build.compiled")
+            remember(shop, done.plan)
+        except BaseException:
+            platform.layers.discard(done.upper)
+            raise
         kept = [layer for plan, layer in have if not plan.document.get("build_only")]
         return commit(shop, kept, done.upper, done.results["build"])
 
@@ -121,11 +128,14 @@ def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, 
     base = platform.settings.uids(shop.app.slot)
     identity = secrets.token_hex(16)
     try:
+        failpoint("build.commit")
         processes = process_types(shop.source, results)
         source = platform.layers.adopt(upper, f"source-{identity}", base)
     except BaseException:
         platform.layers.discard(upper)
+        platform.layers.remove(f"source-{identity}")
         raise
+    failpoint("build.committed")
     return Image(
         id=identity,
         layers=(*platform.stack.run_layers, *layers, source),

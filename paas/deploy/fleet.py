@@ -15,6 +15,22 @@ from paas.model.container import Container
 from paas.platform import Platform
 
 _locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
+_in_hand: set[str] = set()
+
+
+@contextmanager
+def in_hand(container_id: str) -> Iterator[None]:
+    """While somebody checks or retires a container that is not in service."""
+    _in_hand.add(container_id)
+    try:
+        yield
+    finally:
+        _in_hand.discard(container_id)
+
+
+def is_in_hand(container_id: str) -> bool:
+    """Whether somebody is busy with a container."""
+    return container_id in _in_hand
 
 
 @contextmanager

@@ -6,6 +6,7 @@ stacks and shared runtimes stay.
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from paas.image.durable import remove_tree
 from paas.model.app import App
@@ -43,6 +44,16 @@ def image(platform: Platform, app: App, unused: Image) -> None:
             platform.layers.remove(layer.id)
 
 
+def orphans(platform: Platform, apps: Sequence[App]) -> None:
+    """Remove the apps' own layers that belong to no release; only while none of them deploys."""
+    needed = {app.id: layers_needed(platform, app) for app in apps}
+    for layer in platform.layers.list():
+        for app in apps:
+            if own(platform, app, layer) and layer.id not in needed[app.id]:
+                log.info("removed layer %s of nobody", layer.id)
+                platform.layers.remove(layer.id)
+
+
 def own(platform: Platform, app: App, layer: Layer) -> bool:
     """Whether the app's own build made the layer from its source."""
     mine = layer.uid_base == platform.settings.uids(app.slot)
@@ -53,7 +64,7 @@ def layers_needed(platform: Platform, app: App) -> set[str]:
     kept = [
         release.image for release in platform.store.releases.list(app) if release.status != "failed"
     ]
-    running = [container.spec for container in platform.engine.list(app.name)]
+    running = [one.spec for one in platform.engine.list() if one.spec.slot == app.slot]
     stacks = [image.layers for image in kept] + [spec.layers for spec in running]
     return {layer.id for layers in stacks for layer in layers}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paas.console import Console
 from paas.deploy import pipeline
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.git import pushes
 from paas.model.names import app_name, branch_name
 from paas.model.push import Push
@@ -49,6 +50,7 @@ def pre_receive(
     """
     registered = pushes.find(environment.get("PAAS_PUSH", ""))
     registered.on_cancel(console.cancel)
+    failpoint("receive.begin")
     updates = [Update(*line.split(" ", 2)) for line in lines if line.strip()]
     for update in updates:
         judge(update)
@@ -62,6 +64,7 @@ def pre_receive(
     for update in deploying:
         push = Push(registered.app, update.branch, update.old, update.new, quarantine(environment))
         pipeline.push(platform, push, console, registered.actor)
+    failpoint("receive.end")
     return 0
 
 

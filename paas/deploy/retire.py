@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Sequence
 
+from paas.deploy import fleet
 from paas.deploy.boot import WEB
+from paas.failpoints import failpoint
 from paas.model.container import Container
 from paas.platform import Platform
 
@@ -18,6 +20,8 @@ QUIET_S = 1.0
 def later(platform: Platform, containers: Sequence[Container]) -> None:
     """Retire in the background, each container on its own."""
     for container in containers:
+        if fleet.is_in_hand(container.id):
+            continue
         thread = threading.Thread(
             target=safely, args=(platform, container), name=f"retire-{container.id}", daemon=True
         )
@@ -26,16 +30,20 @@ def later(platform: Platform, containers: Sequence[Container]) -> None:
 
 def safely(platform: Platform, container: Container) -> None:
     try:
-        retire(platform, container)
+        with fleet.in_hand(container.id):
+            retire(platform, container)
     except Exception:
         log.exception("could not retire %s of %s", container.id, container.spec.app)
 
 
 def retire(platform: Platform, container: Container) -> None:
     """Drain (web only), SIGTERM, the grace period, SIGKILL; then free everything."""
+    failpoint("retire.begin")
     if container.spec.process == WEB:
         drain(platform, container)
+    failpoint("retire.drained")
     platform.engine.stop(container.id, platform.settings.stop_grace_s)
+    failpoint("retire.stopped")
     platform.engine.remove(container.id)
 
 

@@ -2,6 +2,7 @@
 
 from paas.deploy import fleet
 from paas.deploy.boot import WEB
+from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.route import Peer, Route, RouteState
 from paas.platform import Platform
@@ -10,6 +11,7 @@ from paas.platform import Platform
 def publish(platform: Platform, app: App) -> None:
     """Tell the proxy what is true now; durable and visible when this returns."""
     with fleet.changing(app):
+        failpoint("route.publish")
         platform.proxy.publish(current(platform, app))
 
 

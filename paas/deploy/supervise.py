@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from paas.console import Console, silent
-from paas.deploy import boot, fleet, health, retire, route
+from paas.deploy import boot, fleet, health, recovery, retire, route
 from paas.deploy.boot import Slot
+from paas.deploy.patrol import Patrol
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.model.app import App
@@ -36,42 +37,40 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="supervise")
         self._timers: set[threading.Timer] = set()
         self._stopped = False
+        # slots being started, and those waiting to be
+        self._busy: set[tuple[str, Slot]] = set()
+        self._patrol = Patrol(platform, self.restore)
 
     # -- the daemon's start and end ------------------------------------------------
 
     def start(self) -> None:
         """Remove leftovers, adopt what runs, start what is missing, and watch."""
-        platform = self._platform
-        platform.store.releases.fail_pending()
-        apps = platform.store.apps.list()
-        serving = {one for app in apps for one in fleet.ids(platform, app)}
-        detached = {c.id for c in platform.engine.list() if c.spec.kind is Kind.RUN and c.running}
-        for words in platform.engine.reconcile(serving | detached):
-            log.info("removed leftover %s", words)
-        for app in apps:
-            route.publish(platform, app)
-        platform.engine.on_exit(self._exited)
-        for app in apps:
-            self._pool.submit(self._safely, self.restore, app)
+        recovery.recover(self._platform)
+        self._platform.engine.on_exit(self._exited)
+        threading.Thread(target=self._bring_back, name="restore", daemon=True).start()
+        self._patrol.start()
+
+    def _bring_back(self) -> None:
+        self._safely(self.restore)
+        self._safely(recovery.refresh_moved, self._platform)
 
     def stop(self) -> None:
         """Stop watching; every container goes on."""
         self._stopped = True
+        self._patrol.stop()
         for timer in list(self._timers):
             timer.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def restore(self, app: App) -> None:
-        """Start every slot of an app that should run and does not, as after a reboot."""
-        release = self._platform.store.releases.current(app)
-        if release is None:
-            return
-        for slot in boot.wanted(self._platform, app, release):
-            if not any(
-                one.running and one.spec.hostname == slot.name
-                for one in fleet.in_service(self._platform, app)
-            ):
-                self._restart(app.name, slot)
+    def restore(self) -> None:
+        """Start every slot that should run and that nobody is busy with, as after a reboot."""
+        places = recovery.missing(self._platform)
+        idle = [one for one in places if (one.app, one.slot) not in self._busy]
+
+        def start(app: str, slot: Slot) -> None:
+            self._safely(self._restart, app, slot)
+
+        recovery.restore(self._platform, idle, start, lambda: self._stopped)
 
     # -- one container's end ---------------------------------------------------------
 
@@ -88,7 +87,7 @@ class Supervisor:
 
     def _handle(self, container: Container) -> None:
         platform = self._platform
-        app = platform.store.apps.find(container.spec.app)
+        app = by_slot(platform, container.spec.slot)
         if app is None or container.id not in fleet.ids(platform, app):
             return
         state = remember(platform, container)
@@ -104,18 +103,36 @@ class Supervisor:
     def _later(self, delay_s: float, app: str, slot: Slot) -> None:
         def fire() -> None:
             self._timers.discard(timer)
+            self._busy.discard((app, slot))
             if not self._stopped:
                 self._pool.submit(self._safely, self._restart, app, slot)
 
         timer = threading.Timer(delay_s, fire)
         timer.daemon = True
         self._timers.add(timer)
+        self._busy.add((app, slot))
         timer.start()
 
     # -- starting again ------------------------------------------------------------------
 
     def _restart(self, name: str, slot: Slot) -> None:
-        """Start a slot's container again, check it, put it in service."""
+        """Start a slot's container again, unless somebody is at it."""
+        if (name, slot) in self._busy:
+            return
+        self._busy.add((name, slot))
+        again = True
+        try:
+            self._start(name, slot)
+            again = False
+        finally:
+            self._busy.discard((name, slot))
+            if again:  # it could not even be started, as on a full disk
+                state = self._platform.health(name, slot.process, slot.index)
+                state.failures_in_a_row += 1
+                self._later(backoff(state), name, slot)
+
+    def _start(self, name: str, slot: Slot) -> None:
+        """Start a slot's container, check it, put it in service."""
         platform = self._platform
         app = platform.store.apps.find(name)
         release = app and platform.store.releases.current(app)
@@ -127,13 +144,10 @@ class Supervisor:
         if old is not None and old.running:
             return
         spec = boot.spec(platform, app, release, slot)
-        new = platform.engine.start(spec)
-        self._check_and_install(
-            app,
-            old,
-            new,
-            health.check_of(platform, app, manifest_of(release)),
-        )
+        with fleet.in_hand(spec.id):
+            new = platform.engine.start(spec)
+            check = health.check_of(platform, app, manifest_of(release))
+            self._check_and_install(app, old, new, check)
 
     def _check_and_install(
         self, app: App, old: Container | None, new: Container, check: Check
@@ -174,6 +188,11 @@ class Supervisor:
             function(*arguments)  # type: ignore[operator]
         except Exception:
             log.exception("supervision failed")
+
+
+def by_slot(platform: Platform, slot: int) -> App | None:
+    """The app of a container, also when it was started under another name."""
+    return next((app for app in platform.store.apps.list() if app.slot == slot), None)
 
 
 def remember(platform: Platform, container: Container) -> SlotHealth:

@@ -20,6 +20,7 @@ from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
 from paas.engines.base import Streams
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.image.durable import remove_tree
 from paas.model.app import App
 from paas.model.container import (
@@ -147,6 +148,7 @@ def supervised(shop: Workshop, spec: ContainerSpec, stdin: int | None) -> ExitSt
     with shop.output.pipe() as writer:
         session = shop.platform.engine.spawn(spec, Streams(stdin, writer, writer))
     try:
+        failpoint("build.container")
         shop.console.on_cancel(session.kill)
         status = session.wait(timeout_s)
         if status is None:

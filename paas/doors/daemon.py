@@ -90,6 +90,7 @@ def serve(platform: Platform, settings: Settings) -> None:
     with stop.listening(), ExitStack() as open_doors:
         hooks.install(settings)
         platform.start()
+        open_doors.callback(platform.networks.close)
         supervisor = Supervisor(platform)
         open_doors.callback(supervisor.stop)
         supervisor.start()

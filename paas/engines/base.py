@@ -93,10 +93,10 @@ class Engine(Protocol):
     def on_exit(self, listener: Callable[[Container], None]) -> None:
         """Have listener called, from the engine's thread, whenever a started container ends."""
 
-    def reconcile(self, keep: Collection[str]) -> list[str]:
+    def reconcile(self, keep: Collection[str] | None) -> list[str]:
         """Remove every kernel object and directory of containers not in keep.
 
-        Found by name, without the database. Foreground sessions of this daemon are
+        None keeps every container there is, and removes what belongs to none. Found by name, without the database. Foreground sessions of this daemon are
         kept too. Returns what was removed, in words.
         """
 

@@ -6,16 +6,21 @@ by rename; nothing is copied, packed or compressed on the way.
 
 import errno
 import json
+import logging
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.image import durable
 from paas.image.durable import remove_tree
 from paas.model.release import Layer
+
+log = logging.getLogger(__name__)
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 BUILDING = "building"
@@ -68,6 +73,7 @@ class Layers:
         remove_tree(draft / "work")
         (draft / "layer.json").write_text(json.dumps({"uid_base": uid_base, "bytes": layer.bytes}))
         durable.sync_filesystem(draft)
+        failpoint("layer.adopt")
         try:
             draft.rename(home)
         except OSError:
@@ -76,6 +82,7 @@ class Layers:
                 raise
             remove_tree(draft)
             return existing
+        failpoint("layer.adopted")
         durable.sync_directory(self.root)
         self._known[layer_id] = layer
         return layer
@@ -96,8 +103,13 @@ class Layers:
         remove_tree(grave)
 
     def sweep(self) -> None:
-        """Delete what an interrupted build or removal left; only while no build runs."""
-        remove_tree(self.root / BUILDING)
+        """Delete what interrupted builds and removals left, in the background.
+
+        Only while no build runs: what is begun after this returns is left alone.
+        """
+        building = self.root / BUILDING
+        left = list(building.iterdir()) if building.is_dir() else []
+        threading.Thread(target=remove_all, args=(left,), name="layers-sweep", daemon=True).start()
 
     def _draft(self, upper: Path) -> Path:
         if upper.name != "files" or upper.parent.parent != self.root / BUILDING:
@@ -116,6 +128,15 @@ class Layers:
         if not ID.fullmatch(layer_id) or layer_id == BUILDING:
             raise PaasError(f"{layer_id[:80]!r} is not a layer's id")
         return self.root / layer_id
+
+
+def remove_all(paths: Sequence[Path]) -> None:
+    """Delete directories; one that cannot be is told, and left."""
+    for path in paths:
+        try:
+            remove_tree(path)
+        except OSError as error:
+            log.warning("%s stays: %s", path, error)
 
 
 def read(home: Path) -> Layer:

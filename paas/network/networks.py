@@ -58,8 +58,9 @@ class Networks:
     def ensure(self) -> None:
         """Bring up forwarding, the rules, and the name service. Idempotent; repairs.
 
-        Called at start, and whenever somebody may have flushed the host's rules.
+        Called at start, and now and then: somebody may have flushed the host's rules.
         """
+        self._settle()
         with self._lock:
             self._check_pool()
             FORWARDING.write_text("1")
@@ -206,15 +207,19 @@ class Networks:
         slots = self._slots(present)
         for slot in slots:
             self._addresses.setdefault(slot, Addresses(self.settings.subnet(slot)))
-        ports = []
         for link in present:
             container_id = self._container_id(link.name)
             if container_id and link.alias:
                 address = IPv4Address(link.alias)
-                ports.append(rules.Port(link.name, address))
                 for addresses in self._addresses.values():
                     if address in addresses.subnet:
                         addresses.taken[container_id] = address
+        # of those just being attached too, whose link is not there yet
+        ports = [
+            rules.Port(self.settings.link(container_id), address)
+            for addresses in self._addresses.values()
+            for container_id, address in addresses.taken.items()
+        ]
         networks = [
             rules.Network(self.settings.bridge(slot), self.settings.subnet(slot)) for slot in slots
         ]

@@ -183,7 +183,9 @@ class FakeEngine:
     def on_exit(self, listener: Callable[[Container], None]) -> None:
         self._listeners.append(listener)
 
-    def reconcile(self, keep: Collection[str]) -> "list[str]":
+    def reconcile(self, keep: Collection[str] | None) -> "list[str]":
+        if keep is None:
+            return []
         left = [one for one in self._containers if one not in keep]
         for container_id in left:
             self.remove(container_id)

@@ -28,7 +28,7 @@ from paas.doors.ssh.commandline import GitRequest, is_push, parse
 from paas.doors.ssh.receive import GitServer
 from paas.doors.ssh.throttle import Throttle
 from paas.doors.ssh.transport import ChannelEvents, ServerTransport
-from paas.errors import PaasError, PermissionDenied
+from paas.errors import PaasError, PermissionDenied, of_disk
 from paas.model.caller import Caller, Role
 
 log = logging.getLogger(__name__)
@@ -182,6 +182,11 @@ class Connection(paramiko.ServerInterface):
             return self._services.dispatch(caller, wish, console)
         except PaasError as error:
             return say(console, error)
+        except OSError as error:
+            known = of_disk(error)
+            if known is None:
+                raise
+            return say(console, known)
 
 
 def fingerprint_of(blob: bytes) -> str:

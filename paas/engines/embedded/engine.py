@@ -23,6 +23,7 @@ from paas.engines.embedded.index import Index
 from paas.engines.embedded.reconcile import Sweep
 from paas.engines.embedded.stopwatch import Stopwatch
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.image.layers import Layers
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
 from paas.network.networks import Networks
@@ -61,6 +62,7 @@ class EmbeddedEngine:
             place = self._bundles.prepare(spec)
             watch.lap("prepare")
             try:
+                failpoint("boot.prepared")
                 container = self._boot(spec, place, watch)
             except BaseException:
                 self._forget(spec.id)
@@ -76,6 +78,7 @@ class EmbeddedEngine:
         pid = runtime.create(
             self._runner, self._directories, spec.id, spec.log, self.settings.log_max_bytes
         )
+        failpoint("boot.created")
         watch.lap("create")
         runtime.release(self._directories, spec.id, pid)
         watch.lap("begin")
@@ -83,6 +86,7 @@ class EmbeddedEngine:
         container = Container(spec, place.address, pid, datetime.now(UTC))
         self._index.add(container)
         self._exits.track(spec.id, pid)
+        failpoint("boot.recorded")
         return container
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
@@ -261,9 +265,9 @@ class EmbeddedEngine:
 
     # -- the machine -----------------------------------------------------------------------
 
-    def reconcile(self, keep: Collection[str]) -> list[str]:
+    def reconcile(self, keep: Collection[str] | None) -> list[str]:
         """Remove every trace of containers that are neither kept, in use nor just starting."""
-        return Sweep(self._bundles, self._index).run(set(keep))
+        return Sweep(self._bundles, self._index).run(None if keep is None else set(keep))
 
     def close(self) -> None:
         """Stop watching; containers go on."""

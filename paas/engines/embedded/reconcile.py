@@ -29,17 +29,21 @@ class Sweep:
         self._bundles = bundles
         self._index = index
 
-    def run(self, keep: set[str]) -> list[str]:
-        """Remove what belongs to nobody; then once more what a dying create still made."""
+    def run(self, keep: set[str] | None) -> list[str]:
+        """Remove what belongs to nobody; then once more what a dying create still made.
+
+        keep None: every container the index knows, now and as it changes meanwhile.
+        """
         removed = self._pass(keep)
-        if self._wait_for_creates(keep):
+        if keep is not None and self._wait_for_creates(keep):
             removed |= self._pass(keep)
         return [f"container {container_id}: {what}" for container_id, what in removed.items()]
 
-    def _pass(self, keep: set[str]) -> dict[str, str]:
+    def _pass(self, keep: set[str] | None) -> dict[str, str]:
         removed = {}
         for container_id, traces in sorted(self._found().items()):
-            if container_id in keep or container_id in self._index.in_use():
+            # asked anew each time, and in this order: what starts is in use, then known
+            if container_id in self._index.in_use() or self._kept(container_id, keep):
                 continue
             try:
                 self._bundles.take_down(container_id)
@@ -49,6 +53,11 @@ class Sweep:
             self._index.drop(container_id)
             removed[container_id] = ", ".join(traces)
         return removed
+
+    def _kept(self, container_id: str, keep: set[str] | None) -> bool:
+        if keep is None:
+            return self._index.entry(container_id) is not None
+        return container_id in keep
 
     def _found(self) -> dict[str, list[str]]:
         """Container ids with what was found of each."""

@@ -1,0 +1,134 @@
+"""Patrol: every half a minute, what a fault left half done is found and put right.
+
+Takes the locks that operations take, and leaves alone whatever somebody is busy with.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from paas.console import Console
+from paas.deploy import ending, fleet, prune, retire, route
+from paas.errors import Cancelled, PaasError
+from paas.image.durable import remove_tree
+from paas.model.app import App
+from paas.model.container import Container, Kind
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+
+
+class Patrol:
+    """Walks over the instance, in a thread of its own, from start() to stop()."""
+
+    def __init__(self, platform: Platform, restore: Callable[[], None]) -> None:
+        """restore: start every slot that should run and that nobody is busy with."""
+        self._platform = platform
+        self._restore = restore
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="patrol", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._platform.settings.patrol_s):
+            self.walk()
+
+    def walk(self) -> None:
+        """One round; a step that fails leaves the others their turn."""
+        platform = self._platform
+        for step in (
+            platform.networks.ensure,
+            lambda: remove_strays(platform),
+            lambda: tend_all(platform),
+            self._restore,
+            lambda: remove_abandoned_pushes(platform),
+        ):
+            try:
+                step()
+            except Exception:
+                log.exception("a step of the patrol failed")
+
+
+def remove_strays(platform: Platform) -> None:
+    """Traces of containers that the engine knows nothing of, and containers without an app."""
+    for words in platform.engine.reconcile(None):
+        log.info("removed leftover %s", words)
+    containers = platform.engine.list()  # before the apps: an app is there before its containers
+    slots = {app.slot for app in platform.store.apps.list()}
+    for container in containers:
+        over = container.spec.kind is not Kind.APP and container.exit is not None
+        if container.spec.slot not in slots or over:
+            platform.engine.remove(container.id)
+
+
+def tend_all(platform: Platform) -> None:
+    """Every app that no operation is under way with."""
+    for app in platform.store.apps.list():
+        try:
+            with impatient() as console, platform.locks.hold(app.name, console):
+                tend(platform, app)
+        except Cancelled:
+            continue
+        except (PaasError, OSError) as error:
+            log.warning("app %s could not be tended: %s", app.name, error)
+
+
+class Impatient(Console):
+    """Goes away when it is told to wait."""
+
+    def step(self, text: str) -> None:  # noqa: ARG002 - whatever it is told
+        self.cancel()
+
+
+@contextmanager
+def impatient() -> Iterator[Impatient]:
+    """A console for work that is left to the next round when somebody else is at it."""
+    descriptor = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        yield Impatient(descriptor, descriptor, descriptor, quiet=True)
+    finally:
+        os.close(descriptor)
+
+
+def tend(platform: Platform, app: App) -> None:
+    """One app, under its lock: what is half done, what nobody owns, what is not yet told."""
+    now = platform.store.apps.find(app.name)
+    if now is None or now.id != app.id:
+        return
+    if ending.begun(platform, app):
+        ending.finish(platform, app)
+        return
+    platform.store.releases.fail_pending(app)
+    retire.later(platform, left_alone(platform, app))
+    prune.orphans(platform, [app])
+    with fleet.changing(app):
+        if platform.proxy.routes().get(app.name) != route.current(platform, app):
+            route.publish(platform, app)
+
+
+def left_alone(platform: Platform, app: App) -> list[Container]:
+    """Containers that are not in service, and that nobody checks or retires."""
+    serving = fleet.ids(platform, app)
+    return [
+        one
+        for one in platform.engine.list()
+        if one.spec.slot == app.slot
+        and one.spec.kind is Kind.APP
+        and one.id not in serving
+        and not fleet.is_in_hand(one.id)
+    ]
+
+
+def remove_abandoned_pushes(platform: Platform) -> None:
+    """What git was killed over: objects of pushes that can no longer be under way."""
+    old = time.time() - 2 * platform.settings.build_timeout_s - 60
+    for path in (platform.settings.state_dir / "repos").glob("*.git/objects/*incoming-*"):
+        if path.stat().st_mtime < old:
+            remove_tree(path)
