@@ -175,5 +175,8 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     house: House = request.getfixturevalue("house")
     for container_id in house.started:
         house.engine.remove(container_id)
-        until(lambda wanted=container_id: house.traces(wanted) == [])  # type: ignore[misc]
+        try:
+            until(lambda wanted=container_id: house.traces(wanted) == [])  # type: ignore[misc]
+        except AssertionError:
+            pytest.fail(f"left behind: {house.traces(container_id)}")
     house.started.clear()

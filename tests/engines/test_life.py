@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -136,6 +138,41 @@ def test_removing_a_running_container_frees_everything_but_its_log(house: House)
     house.engine.remove(spec.id)
     until(lambda: house.traces(spec.id) == [])
     assert "said" in house.log_text(spec)
+
+
+def test_a_slow_conmon_leaves_no_exit_file_behind_a_removal(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = house.spec("sleep", "100")
+    house.engine.start(spec)
+    home = house.settings.run_dir / "containers" / spec.id
+    monitor = int((home / "conmon.pid").read_text())
+    cgroups = house.engine._cgroups
+    remove = cgroups.remove
+
+    def remove_late(container_id: str) -> None:
+        """conmon comes to itself once its exit file has been deleted, and not before."""
+        with suppress(ProcessLookupError):
+            os.kill(monitor, signal.SIGCONT)
+        time.sleep(0.2)
+        remove(container_id)
+
+    monkeypatch.setattr(cgroups, "remove", remove_late)
+    os.kill(monitor, signal.SIGSTOP)
+    house.engine.remove(spec.id)
+    assert not (house.settings.run_dir / "exits" / spec.id).exists()
+    until(lambda: house.traces(spec.id) == [], 2)
+
+
+def test_a_conmon_that_hangs_is_ended_with_its_container(house: House) -> None:
+    spec = house.spec("sleep", "100")
+    house.engine.start(spec)
+    home = house.settings.run_dir / "containers" / spec.id
+    monitor = int((home / "conmon.pid").read_text())
+    os.kill(monitor, signal.SIGSTOP)
+    house.engine.remove(spec.id)
+    until(lambda: not Path(f"/proc/{monitor}").exists())
+    until(lambda: house.traces(spec.id) == [], 2)
 
 
 def test_the_container_outlives_the_daemon_and_is_found_again(house: House) -> None:

@@ -21,7 +21,7 @@ from paas.engines.embedded import seccomp
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.files import write_private
-from paas.engines.embedded.runtime import Directories
+from paas.engines.embedded.runtime import Directories, end_monitor
 from paas.errors import PaasError
 from paas.image import rootfs
 from paas.image.layers import Layers
@@ -96,6 +96,7 @@ class Bundles:
         home = self.directories.container(container_id)
         steps: tuple[Callable[[], object], ...] = (
             lambda: self._kill(container_id),
+            lambda: end_monitor(self.directories, container_id),
             lambda: rootfs.unmount(home / "rootfs"),
             lambda: unmount_below(home / "mounts"),
             lambda: self.networks.detach(container_id),

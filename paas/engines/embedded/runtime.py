@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ RUNC = "/usr/sbin/runc"
 CONMON = "/usr/bin/conmon"
 CREATE_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 10.0
+VERDICT_TIMEOUT_S = 0.5
 MESSAGE_BYTES = 1 << 20
 
 # runc lives for a tenth of a second: collecting its garbage costs more than it frees
@@ -187,6 +189,35 @@ def release(directories: Directories, container_id: str, pid: int) -> None:
     finally:
         os.close(descriptor)
     fifo.unlink()
+
+
+def end_monitor(directories: Directories, container_id: str) -> None:
+    """See a dead container's conmon out, so that it writes nothing after it is cleaned up.
+
+    It gets a moment to log the last output and leave the exit code, then it is killed.
+    Idempotent; a pid that has become somebody else's is left alone.
+    """
+    try:
+        pid = int((directories.container(container_id) / "conmon.pid").read_text())
+        process = os.pidfd_open(pid)
+    except (OSError, ValueError):
+        return
+    try:
+        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if container_id.encode() not in argv:
+            return
+        poller = select.poll()
+        poller.register(process, select.POLLIN)
+        deadline = time.monotonic() + VERDICT_TIMEOUT_S
+        verdict = directories.exits / container_id
+        while not verdict.exists() and time.monotonic() < deadline and not poller.poll(2):
+            continue
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        poller.poll(START_TIMEOUT_S * 1000)
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    finally:
+        os.close(process)
 
 
 class process_descriptor:  # noqa: N801 - used as a function
