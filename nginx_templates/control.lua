@@ -4,7 +4,7 @@
 -- A route is text: `app blog`, `state serving`, `domain blog.example.com` and `peer 10.0.0.2 5000`
 -- lines; a table is routes one after another. Keys of the dictionary: `domain <name>` -> app,
 -- `app <name>` -> state and peers, `domains <app>` -> its domains, `version` -> a number that
--- moves with every change.
+-- is odd during a change and even, and another one, after it.
 
 local routes = ngx.shared.routes
 local M = {}
@@ -92,8 +92,17 @@ local function store_all(list)
     end
 end
 
-local function moved_on()
-    routes:incr("version", 1, 0)
+-- While the version is odd workers remember nothing. Otherwise one that decodes a route for the
+-- first time during a change would already send requests to the new peers while another one
+-- still sent them to the old: a client could see the new release and then the old one again.
+local function changing(change, ...)
+    local version = routes:get("version") or 0
+    set("version", version + 1 + version % 2)
+    local ok, problem = pcall(change, ...)
+    routes:incr("version", 1)
+    if not ok then
+        error(problem, 0)
+    end
 end
 
 -- In the master. The dictionary outlives a reload, and is then newer than what could be read
@@ -104,11 +113,10 @@ function M.load(path, site_digest)
         return
     end
     local file = io.open(path)
+    changing(store_all, file and parse(file:read("*a")) or {})
     if file then
-        store_all(parse(file:read("*a")))
         file:close()
     end
-    moved_on()
 end
 
 local function put(app, body)
@@ -119,11 +127,10 @@ local function put(app, body)
             error({ status = 400, text = "not one route of " .. app })
         end
         check_domains(route)
-        store(route)
+        changing(store, route)
     else
-        store_all(list)
+        changing(store_all, list)
     end
-    moved_on()
 end
 
 local function dump()
@@ -155,8 +162,7 @@ local function act()
         ngx.req.read_body()
         put(app, ngx.req.get_body_data() or "")
     elseif method == "DELETE" and app then
-        forget(app)
-        moved_on()
+        changing(forget, app)
     else
         error({ status = 404, text = "no such request" })
     end

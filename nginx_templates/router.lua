@@ -57,7 +57,7 @@ end
 -- The route of a host (lower case, no port, no trailing dot, as nginx's $host is), or nil.
 local function find(host)
     local now = routes:get("version")
-    if now ~= version or hosts > HOSTS_KEPT then
+    if now ~= version or now % 2 == 1 or hosts > HOSTS_KEPT then
         version, by_host, by_app, hosts = now, {}, {}, 0
     end
     local route = by_host[host]

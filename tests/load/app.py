@@ -7,7 +7,7 @@ knows no grace: SIGTERM ends it at once, so whatever the platform cuts short is 
     GET  /poll?seconds=25  an answer after that long
     POST /upload           how many bytes came, and their SHA-256
     GET  /socket           a websocket: a greeting, then every text comes back
-    GET  /crash            the process ends without an answer
+    POST /crash            the process ends without an answer
 """
 
 import asyncio
