@@ -213,11 +213,6 @@ class Client:
         try:
             async with asyncio.timeout(asked_s + LATE_AFTER_S):
                 answer = await exchange() or {}
-            if "slept" in answer:
-                now = time.time()
-                late = now - answer["woke"]
-                if late > 0.1 or answer["slept"] > asked_s + 0.1:
-                    print("LATE", answer, late, time.strftime("%T"), flush=True)
             self._check(answer, floor)
         except (Broken, TimeoutError) as problem:
             self._note(kind, began, answer, str(problem) or "no answer in time")
