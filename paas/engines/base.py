@@ -96,8 +96,9 @@ class Engine(Protocol):
     def reconcile(self, keep: Collection[str] | None) -> list[str]:
         """Remove every kernel object and directory of containers not in keep.
 
-        None keeps every container there is, and removes what belongs to none. Found by name, without the database. Foreground sessions of this daemon are
-        kept too. Returns what was removed, in words.
+        None keeps every container there is, and removes what belongs to none. Found by
+        name, without the database. Foreground sessions of this daemon and containers
+        being started are kept too. Returns what was removed, in words.
         """
 
     def close(self) -> None:

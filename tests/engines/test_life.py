@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -90,6 +91,16 @@ def test_a_program_that_is_not_there_ends_with_127_and_says_so_in_the_log(house:
     assert ended.exit
     assert ended.exit.code == 127
     until(lambda: "no-such-program" in house.log_text(spec))
+
+
+def test_a_program_that_ends_at_once_has_been_started_all_the_same(house: House) -> None:
+    specs = [house.spec("/bin/sh", "-c", "exit 3") for _ in range(24)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(house.engine.start, specs))
+    for spec in specs:
+        until(partial(has_ended, house.engine, spec.id))
+    codes = {one.exit.code for one in house.engine.list() if one.exit}
+    assert codes == {3}
 
 
 def test_a_failed_start_says_why_and_leaves_nothing(house: House) -> None:
@@ -249,12 +260,12 @@ def test_many_starts_at_once_all_succeed(house: House) -> None:
     assert len({one.address for one in house.engine.list()}) == len(house.engine.list())
 
 
-def test_reconcile_spares_what_is_just_starting(house: House) -> None:
+def test_a_patrol_spares_what_is_just_starting(house: House) -> None:
     stop = threading.Event()
 
     def sweep() -> None:
         while not stop.is_set():
-            house.engine.reconcile({one.id for one in house.engine.list()})
+            assert house.engine.reconcile(None) == []
 
     thread = threading.Thread(target=sweep)
     thread.start()

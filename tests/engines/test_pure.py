@@ -55,7 +55,7 @@ MACHINE = oci.Machine(open_files=20_000, seccomp={"syscalls": []})
 
 
 def config(spec: ContainerSpec = SPEC, machine: oci.Machine = MACHINE) -> dict[str, Any]:
-    return oci.config(spec, PLACE, machine, terminal=False)
+    return oci.config(spec, PLACE, machine, terminal=None)
 
 
 def test_a_container_has_no_capability_and_gets_no_new_privileges() -> None:
@@ -67,6 +67,13 @@ def test_a_container_has_no_capability_and_gets_no_new_privileges() -> None:
 
 def test_the_program_runs_under_init() -> None:
     assert config()["process"]["args"] == ["/.paas/init", "--", "serve", "--port", "5000"]
+
+
+def test_a_terminal_has_its_size_from_the_first_moment() -> None:
+    process = oci.config(SPEC, PLACE, MACHINE, terminal=(24, 80))["process"]
+    assert process["terminal"] is True
+    assert process["consoleSize"] == {"height": 24, "width": 80}
+    assert config()["process"]["terminal"] is False
 
 
 def test_open_files_are_clamped_to_what_the_daemon_may_have() -> None:

@@ -76,7 +76,9 @@ class Bundles:
             undo.pop_all()
         return place
 
-    def write_config(self, spec: ContainerSpec, place: oci.Place, *, terminal: bool) -> None:
+    def write_config(
+        self, spec: ContainerSpec, place: oci.Place, *, terminal: oci.Size | None
+    ) -> None:
         """The bundle's config.json; it holds the app's secrets."""
         config = oci.config(spec, place, self.machine(), terminal=terminal)
         path = self.directories.container(spec.id) / "config.json"

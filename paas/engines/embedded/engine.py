@@ -73,7 +73,7 @@ class EmbeddedEngine:
     def _boot(self, spec: ContainerSpec, place: oci.Place, watch: Stopwatch) -> Container:
         if spec.log is not None:
             spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._bundles.write_config(spec, place, terminal=False)
+        self._bundles.write_config(spec, place, terminal=None)
         watch.lap("config")
         pid = runtime.create(
             self._runner, self._directories, spec.id, spec.log, self.settings.log_max_bytes
@@ -130,7 +130,7 @@ class EmbeddedEngine:
             raise
 
     def _foreground(self, spec: ContainerSpec, place: oci.Place, streams: Streams) -> Session:
-        self._bundles.write_config(spec, place, terminal=streams.terminal is not None)
+        self._bundles.write_config(spec, place, terminal=streams.terminal)
         watches: list[DiskWatch] = []
 
         def judge(code: int) -> ExitStatus:
@@ -183,7 +183,7 @@ class EmbeddedEngine:
             self._bundles.machine(),
             argv=argv,
             environment={**container.spec.environment, **environment},
-            terminal=streams.terminal is not None,
+            terminal=streams.terminal,
             under_init=False,
         )
         return self._join(container, name, process, streams)

@@ -177,18 +177,28 @@ def release(directories: Directories, container_id: str, pid: int) -> None:
     as started once that file is gone. Source: libcontainer, handleFifo.
     """
     fifo = directories.runc / container_id / "exec.fifo"
-    descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        poller = select.poll()
-        poller.register(descriptor, select.POLLIN)
-        with process_descriptor(pid) as process:
+    # the process first: once the fifo is open it may run, and end, before we look for it
+    with process_descriptor(pid) as process:
+        descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            poller = select.poll()
+            poller.register(descriptor, select.POLLIN)
             poller.register(process, select.POLLIN)
-            events = dict(poller.poll(START_TIMEOUT_S * 1000))
-        if not events.get(descriptor, 0) & select.POLLIN or not os.read(descriptor, 1):
-            raise PaasError("the container could not be started: its first process ended at once")
-    finally:
-        os.close(descriptor)
+            poller.poll(START_TIMEOUT_S * 1000)
+            begun = read_now(descriptor)
+        finally:
+            os.close(descriptor)
+    if not begun:
+        raise PaasError("the container could not be started: its first process ended at once")
     fifo.unlink()
+
+
+def read_now(descriptor: int) -> bytes:
+    """A byte that has come through a pipe, also from a writer that is gone; b"" when none has."""
+    try:
+        return os.read(descriptor, 1)
+    except BlockingIOError:
+        return b""
 
 
 def end_monitor(directories: Directories, container_id: str) -> None:

@@ -67,8 +67,11 @@ class Machine:
     unified_cgroups: bool = False
 
 
+Size = tuple[int, int]  # rows and columns of a terminal
+
+
 def config(
-    spec: ContainerSpec, place: Place, machine: Machine, *, terminal: bool
+    spec: ContainerSpec, place: Place, machine: Machine, *, terminal: Size | None
 ) -> dict[str, Any]:
     """The whole config.json."""
     return {
@@ -98,7 +101,7 @@ def process(
     *,
     argv: tuple[str, ...],
     environment: Mapping[str, str],
-    terminal: bool,
+    terminal: Size | None,
     under_init: bool = True,
 ) -> dict[str, Any]:
     """A process in the container: its first one, or one that joins later (without an init).
@@ -109,7 +112,7 @@ def process(
     none: list[str] = []
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     return {
-        "terminal": terminal,
+        **console(terminal),
         "user": {"uid": spec.uid, "gid": spec.uid},
         "args": [INIT, "--", *argv] if under_init else list(argv),
         "env": [f"{key}={value}" for key, value in environment.items()],
@@ -119,6 +122,14 @@ def process(
         "rlimits": rlimits(machine),
         "oomScoreAdj": max(machine.oom_score, OOM_SCORES.get(spec.kind, OOM_SCORE_OTHERS)),
     }
+
+
+def console(terminal: Size | None) -> dict[str, Any]:
+    """A terminal of that size from the first moment, or none."""
+    if terminal is None:
+        return {"terminal": False}
+    rows, columns = terminal
+    return {"terminal": True, "consoleSize": {"height": rows, "width": columns}}
 
 
 def rlimits(machine: Machine) -> list[dict[str, Any]]:
