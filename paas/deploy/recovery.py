@@ -129,7 +129,6 @@ def priority(platform: Platform, app: App) -> int:
 
 
 def restore(
-    platform: Platform,
     places: Sequence[Place],
     start: Callable[[str, Slot], None],
     stopped: Callable[[], bool],

@@ -11,8 +11,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from paas.console import silent
-from paas.deploy import boot, crashes, ends, fleet, health, pipeline, policies, route
+from paas.deploy import boot, crashes, ends, fleet, health, policies, route
 from paas.deploy.boot import Slot
+from paas.deploy.revert import revert
 from paas.deploy.schedule import Schedule
 from paas.errors import PaasError
 from paas.model.app import App
@@ -126,7 +127,7 @@ class Supervisor:
         platform.record(app.name, "paas", "exit", detail, "failed")
         condemned = crashes.condemned(platform, app, container)
         if condemned is not None:
-            self._submit(pipeline.revert, platform, app.name, condemned.version)
+            self._submit(revert, platform, app.name, condemned.version)
         return delay_s
 
     # -- starting again ------------------------------------------------------------------
