@@ -114,10 +114,10 @@ def state(settings: Settings, apps: Sequence[AppRow]) -> Iterator[str]:
         pending = [one.version for one in app.releases if one.status == "pending"]
         if pending:
             yield f"{app.name} has pending releases {pending}"
-        if app.releases and any(one.status == "succeeded" for one in app.releases):
-            if app.current is None:
-                yield f"{app.name} has no current release"
-                continue
+        served = any(one.status == "succeeded" for one in app.releases)
+        if served and app.current is None:
+            yield f"{app.name} has no current release"
+            continue
         wanted = 0 if app.stopped or app.current is None else app.counts.get("web", 1)
         if len(app.in_service) != wanted:
             yield f"{app.name} has {len(app.in_service)} in service instead of {wanted}"
