@@ -19,6 +19,8 @@ class Streams:
     terminal is (rows, columns): the engine then makes a pty inside the container
     and Session.terminal is the descriptor of its master end, for the caller to relay.
     The engine dups what it needs; the caller closes its own.
+    stdout and stderr are relayed apart: given the same descriptor, each keeps its own
+    order, but a line of one may overtake a line of the other.
     """
 
     stdin: int | None = None

@@ -3,7 +3,6 @@
 The long version is `python -m tests.load`.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from tests.e2e.instance import Instance
 from tests.load.client import NEIGHBOUR, Load, Mix
 from tests.load.driver import Driver
 from tests.load.stage import deployed, target
-from tests.load.wire import Broken, Connection, Target
 
 # all shorter than the drain time, and longer than a deploy
 EVERYTHING = Mix(socket_s=4.0, poll_s=3.0, upload_bytes=16 << 20, upload_bytes_per_s=6 << 20)
@@ -36,38 +34,6 @@ def processes(running: Load, since: float) -> set[str]:
     return {one.process for one in running.record.exchanges[:] if one.began > since and one.process}
 
 
-def wait_for_instances(running: Load, count: int) -> set[str]:
-    """Until that many processes share the requests; who they are."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        since = time.monotonic()
-        time.sleep(0.5)
-        if len(found := processes(running, since)) == count:
-            return found
-    raise AssertionError(f"{count} processes never shared the requests")
-
-
-def crash(there: Target) -> None:
-    """Have the process that gets this end at once."""
-
-    async def ask() -> None:
-        connection = await Connection.open(there)
-        try:
-            await connection.post("/crash", 0, nothing())
-        except Broken:
-            return
-        finally:
-            connection.close()
-        raise AssertionError("nobody crashed")
-
-    asyncio.run(ask())
-
-
-async def nothing():
-    for part in ():
-        yield part
-
-
 def test_no_request_is_lost_while_an_app_is_deployed_scaled_and_restarted(platform: Instance):
     repository = deployed(platform, "busy", 2)
     deployed(platform, "calm", 1)
@@ -81,17 +47,6 @@ def test_no_request_is_lost_while_an_app_is_deployed_scaled_and_restarted(platfo
     kinds = running.record.kinds()
     assert set(kinds) == {"new", "kept", "post", "socket", "echo", "goodbye", "poll", "upload"}
     assert len({one.release for one in running.record.exchanges if one.app == "busy"}) >= 8
-
-
-def test_a_crashed_instance_costs_no_page_and_is_back(platform: Instance):
-    deployed(platform, "frail", 2)
-    with load(platform, frail=PAGES) as running:
-        before = wait_for_instances(running, 2)
-        crash(target(platform, "frail"))
-        deadline = time.monotonic() + 20
-        while len(wait_for_instances(running, 2) - before) != 1:
-            assert time.monotonic() < deadline, "the crashed instance did not come back"
-    assert running.record.failures == []
 
 
 def test_a_killed_daemon_costs_no_request_not_even_of_what_it_was_retiring(platform: Instance):
