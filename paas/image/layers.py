@@ -57,6 +57,8 @@ class Layers:
 
     def new_upper(self, uid_base: int) -> Path:
         """An empty directory `files` with a sibling `work`, for an overlay owned by uid_base."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.chmod(0o700)  # setuid programs of apps are in there
         home = self.root / BUILDING / secrets.token_hex(6)
         for path in (home / "files", home / "work"):
             path.mkdir(parents=True)

@@ -67,7 +67,8 @@ class Scratch:
         return path
 
     def _make_template(self, path: Path, size: int) -> None:
-        self.root.mkdir(parents=True, mode=0o711, exist_ok=True)
+        self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self.root.chmod(0o700)
         draft = temporary_name(path)
         try:
             with draft.open("wb") as file:

@@ -6,7 +6,7 @@ Touches: reads directories that untrusted code is changing; links are never foll
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 LOOK_EVERY_S = 0.5
@@ -15,6 +15,8 @@ REST_FACTOR = 9
 # an entry costs an inode and a place in a directory even when it is empty
 ENTRY_BYTES = 1024
 DEEPEST = 200
+# deleted files of these names are memory, which has its own limit
+IN_MEMORY = ("/dev/", "/tmp/", "/memfd:", "/SYSV", "/anon_hugepage")  # noqa: S108 - the container's
 
 
 class DiskWatch:
@@ -26,12 +28,17 @@ class DiskWatch:
         others: Sequence[Path],
         limit_bytes: int,
         exceeded: Callable[[], None],
+        pids: Callable[[], Iterable[int]] = tuple,
     ) -> None:
-        """Count `growing` whole; `others`, which were there before, by how much they grew."""
+        """Count `growing` whole; `others`, which were there before, by how much they grew.
+
+        And what pids, those of the build, still hold open of files without a name.
+        """
         self._paths = (growing, *others)
         self._others = others
         self._limit = limit_bytes
         self._exceeded = exceeded
+        self._pids = pids
         self._done = threading.Event()
         self.tripped = False
         self._thread = threading.Thread(target=self._run, name="disk-watch", daemon=True)
@@ -59,7 +66,30 @@ class DiskWatch:
             total += measure(path, limit - total)
             if total > limit:
                 break
-        return total
+        return total + nameless(self._pids())
+
+
+def nameless(pids: Iterable[int]) -> int:
+    """Bytes of disk of deleted files that pids have open or mapped (proc(5), fd, map_files)."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        for folder in ("fd", "map_files"):
+            for path in listing(f"/proc/{pid}/{folder}"):
+                try:
+                    name, status = os.readlink(path), os.stat(path)  # noqa: PTH115, PTH116 - hot
+                except OSError:
+                    continue
+                if status.st_nlink == 0 and name.startswith("/") and not name.startswith(IN_MEMORY):
+                    found[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
+
+
+def listing(path: str) -> list[str]:
+    """The paths of a directory's entries; none when its process has ended."""
+    try:
+        return [f"{path}/{name}" for name in os.listdir(path)]  # noqa: PTH208 - hot
+    except OSError:
+        return []
 
 
 def measure(root: Path, enough_bytes: int) -> int:

@@ -157,7 +157,15 @@ class EmbeddedEngine:
         if spec.upper is not None:
             others = [mount.source for mount in spec.mounts if not mount.read_only]
             limit = spec.limits.scratch_bytes
-            watches.append(DiskWatch(spec.upper, others, limit, lambda: self._kill(spec.id)))
+            watches.append(
+                DiskWatch(
+                    spec.upper,
+                    others,
+                    limit,
+                    lambda: self._kill(spec.id),
+                    lambda: self._cgroups.pids(spec.id),
+                )
+            )
         return started
 
     def _signal(self, container_id: str, pid: int, number: int) -> None:
