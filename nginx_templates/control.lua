@@ -2,7 +2,7 @@
 -- the daemon through the control socket afterwards.
 --
 -- A route is text: `app blog`, `state serving`, `domain blog.example.com` and `peer 10.0.0.2 5000`
--- lines; a table is routes one after another. Keys of the dictionary: `domain <name>` -> app,
+-- lines, and `hold 30` where requests wait so many seconds while the state is held; a table is routes one after another. Keys of the dictionary: `domain <name>` -> app,
 -- `app <name>` -> state and peers, `domains <app>` -> its domains, `version` -> a number that
 -- is odd during a change and even, and another one, after it.
 
@@ -18,6 +18,8 @@ local function parse(text)
             list[#list + 1] = route
         elseif route and key == "state" then
             route.state = value
+        elseif route and key == "hold" then
+            route.hold = value
         elseif route and key == "domain" then
             table.insert(route.domains, value)
         elseif route and key == "peer" then
@@ -55,7 +57,8 @@ end
 -- moment each name leads to the old record or to the new one.
 local function store(route)
     local old = domains_of(route.app)
-    set("app " .. route.app, route.state .. "\n" .. table.concat(route.peers, "\n"))
+    local state = route.hold and route.state .. " " .. route.hold or route.state
+    set("app " .. route.app, state .. "\n" .. table.concat(route.peers, "\n"))
     for _, domain in ipairs(route.domains) do
         set("domain " .. domain, route.app)
         old[domain] = nil
@@ -137,9 +140,12 @@ local function dump()
     local lines = {}
     for _, key in ipairs(routes:get_keys(0)) do
         local app = key:match("^app (.+)$")
-        local state, peers = (app and routes:get(key) or ""):match("^(%l+)\n?(.*)$")
+        local state, hold, peers = (app and routes:get(key) or ""):match("^(%l+) ?([%d.]*)\n?(.*)$")
         if state then
             lines[#lines + 1] = "app " .. app .. "\nstate " .. state
+            if hold ~= "" then
+                lines[#lines + 1] = "hold " .. hold
+            end
             for domain in pairs(domains_of(app)) do
                 lines[#lines + 1] = "domain " .. domain
             end

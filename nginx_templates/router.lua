@@ -8,30 +8,36 @@ local routes = ngx.shared.routes
 local HOSTS_KEPT = 10000 -- a wildcard domain has any number of hosts
 local RETRIES = 2
 local BENCH_S = 5 -- how long a peer that failed is tried last
+local HELD_AT_ONCE = 2000 -- waiting requests of an app in one worker: others need connections too
+local FIRST_LOOK_S, LAST_LOOK_S = 0.005, 0.05
 
-local STATUS = { undeployed = 404, starting = 503, stopped = 503, down = 502 }
+local STATUS = { undeployed = 404, starting = 503, stopped = 503, down = 502, held = 503 }
+local RETRY_AFTER_S = { starting = "1", held = "10" }
 local MESSAGE = {
     undeployed = "nothing is deployed here yet",
     starting = "the app is starting",
     stopped = "the app is stopped",
     down = "the app did not answer",
+    held = "the app is paused for a moment",
 }
 
 local M = {}
 local pages = {}
 local version, by_host, by_app, hosts = nil, {}, {}, 0
 
--- "serving\n10.0.0.2 5000\n10.0.0.3 5000", as control.lua stores it
+-- "serving\n10.0.0.2 5000\n10.0.0.3 5000" or "held 30\n10.0.0.2 5000", as control.lua stores it
 local function decode(app, record)
     local state = record:match("^%l+")
     local peers = {}
-    if state == "serving" then
+    -- a request that was let in just before the app was held still finds it
+    if state == "serving" or state == "held" then
         for host, port in record:gmatch("\n(%S+) (%d+)") do
             peers[#peers + 1] = { host = host, port = tonumber(port) }
         end
     end
     -- workers begin at different peers, or all would send their first requests to the same one
-    return { app = app, state = state, peers = peers, at = ngx.worker.id() or 0 }
+    local hold_s = tonumber(record:match("^%l+ ([%d.]+)")) or 0
+    return { app = app, state = state, peers = peers, hold_s = hold_s, at = ngx.worker.id() or 0 }
 end
 
 local function owner(host)
@@ -97,6 +103,38 @@ local function choose(route)
     return peers[route.at]
 end
 
+local waiting = {} -- requests that wait in this worker, by app
+
+local function wait(host, seconds)
+    local deadline, pause, route = ngx.now() + seconds, FIRST_LOOK_S, nil
+    repeat
+        ngx.sleep(pause)
+        pause = math.min(pause * 1.2, LAST_LOOK_S)
+        route = find(host)
+    until not route or route.state ~= "held" or ngx.now() >= deadline
+    return route
+end
+
+-- Requests come through here only while some app is held. Those for it wait, without a thread
+-- and before a byte of their body is read, until it is released or they have waited enough.
+function M.admit()
+    local host = ngx.var.host
+    local route = find(host)
+    if not route or route.state ~= "held" then
+        return
+    end
+    local app, before = route.app, waiting[route.app] or 0
+    if before >= HELD_AT_ONCE then
+        return ngx.exit(503)
+    end
+    waiting[app] = before + 1
+    local ok, found = pcall(wait, host, route.hold_s)
+    waiting[app] = waiting[app] > 1 and waiting[app] - 1 or nil
+    if not ok or (found and found.state == "held") then
+        return ngx.exit(503)
+    end
+end
+
 function M.balance()
     local var = ngx.var
     local route = find(var.host)
@@ -142,7 +180,7 @@ function M.page()
     ngx.status = failed and ngx.status == 504 and 504 or STATUS[state]
     local header, body = ngx.header, nil
     header["Cache-Control"] = "no-store"
-    header["Retry-After"] = state == "starting" and "1" or nil
+    header["Retry-After"] = RETRY_AFTER_S[state]
     header["X-Content-Type-Options"] = "nosniff"
     if wants_json() then
         header["Content-Type"] = "application/json"

@@ -5,9 +5,13 @@ from enum import StrEnum
 
 
 class RouteState(StrEnum):
-    """Why a request is or is not passed on; all but `serving` show a page of ours."""
+    """Why a request is or is not passed on; all but `serving` show a page of ours.
+
+    While `held`, requests wait first, in the hope that the app serves again.
+    """
 
     SERVING = "serving"
+    HELD = "held"
     STARTING = "starting"
     STOPPED = "stopped"
     DOWN = "down"
@@ -30,3 +34,4 @@ class Route:
     domains: tuple[str, ...]
     peers: tuple[Peer, ...] = ()
     state: RouteState = RouteState.UNDEPLOYED
+    hold_s: float = 0  # how long requests wait while the state is `held`

@@ -49,6 +49,7 @@ class Nginx:
         self.socket = self.run / "control.sock"
         self.current = self.state / "current"
         self.table = self.state / "routes"
+        self.held = settings.run_dir / "requests-held"  # workers must be able to see it
 
     # -- what it is started with -------------------------------------------------
 
@@ -62,6 +63,7 @@ class Nginx:
             run=self.run,
             logs=self.logs,
             table=self.table,
+            held=self.held,
             modules=modules(),
             http=ports.listens(settings.listen_address, settings.http_port, ipv6=ipv6),
             https=ports.listens(settings.listen_address, settings.https_port, ipv6=ipv6),

@@ -13,7 +13,7 @@ from paas.command import Runner
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import names
-from paas.model.route import Route
+from paas.model.route import Route, RouteState
 from paas.proxy import render, table
 from paas.proxy.control import Control, Refused, Unreachable
 from paas.proxy.nginx import Nginx
@@ -41,6 +41,7 @@ class Proxy:
         with self._lock:
             nginx = self._nginx
             nginx.make_directories()
+            self._let_wait(self._routes)
             site = render.site(nginx.inputs())
             if nginx.pid() is not None and not self._adopt(site):
                 nginx.stop()
@@ -50,6 +51,7 @@ class Proxy:
             nginx.wait_for_site(self._control, site.digest)
             nginx.drop_old_sites()
             self._control.put_all(table.encode_all(self._routes))
+            self._let_through()
 
     def _adopt(self, site: render.Site) -> bool:
         """Whether the running nginx answers; it is on its way to this site when it does."""
@@ -106,6 +108,7 @@ class Proxy:
 
     def _change(self, routes: dict[str, Route], make_live: Callable[[], None]) -> None:
         before = self._routes
+        self._let_wait(routes)
         failpoint("route.save")
         self._save(routes)
         try:
@@ -117,7 +120,19 @@ class Proxy:
         except (Refused, OSError):
             self._save(before)
             raise
+        finally:
+            self._let_through()
         failpoint("route.live")
+
+    def _let_wait(self, routes: dict[str, Route]) -> None:
+        """Before an app is held: requests ask whether they must wait while this file is there."""
+        if any(route.state is RouteState.HELD for route in routes.values()):
+            self._nginx.held.touch(mode=0o644)
+
+    def _let_through(self) -> None:
+        """Once no app is held, requests ask no more."""
+        if not any(route.state is RouteState.HELD for route in self._routes.values()):
+            self._nginx.held.unlink(missing_ok=True)
 
     def _save(self, routes: dict[str, Route]) -> None:
         self._table.write(table.encode_all(routes))

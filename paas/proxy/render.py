@@ -26,6 +26,7 @@ class Inputs:
     run: Path
     logs: Path
     table: Path
+    held: Path  # there while some app is held
     modules: tuple[str, ...]
     http: tuple[str, ...]
     https: tuple[str, ...]
@@ -113,6 +114,15 @@ def pages(ssh_port: int) -> dict[RouteState, Page]:
                 "Please come back later.",
             ),
             mark="#8b93a5",
+        ),
+        RouteState.HELD: Page(
+            "Back in a moment",
+            (
+                "This app is paused for a moment, perhaps for maintenance.",
+                "This page tries again by itself.",
+            ),
+            mark="#f59e0b",
+            refresh_s=5,
         ),
         RouteState.DOWN: Page(
             "The app did not answer",

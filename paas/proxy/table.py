@@ -18,6 +18,8 @@ WORD = re.compile(r"[A-Za-z0-9.*:\[\]-]+")
 def encode(route: Route) -> str:
     """`key value` lines. Raises PaasError for a word that would not come back as it went."""
     lines = [f"app {word(route.app)}", f"state {route.state}"]
+    if route.state is RouteState.HELD:
+        lines.append(f"hold {route.hold_s:g}")
     lines += [f"domain {word(domain)}" for domain in route.domains]
     lines += [f"peer {word(peer.host)} {peer.port}" for peer in route.peers]
     return "\n".join(lines) + "\n"
@@ -50,6 +52,7 @@ def decode_one(lines: list[str]) -> Route | None:
         domains=tuple(value for key, value in pairs if key == "domain"),
         peers=tuple(peers(value for key, value in pairs if key == "peer")),
         state=RouteState(values["state"]),
+        hold_s=seconds(values.get("hold", "")),
     )
 
 
@@ -59,6 +62,14 @@ def peers(values: Iterable[str]) -> Iterable[Peer]:
         host, _, port = value.partition(" ")
         if host and port.isdecimal():
             yield Peer(host, int(port))
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0
 
 
 def encode_all(routes: Mapping[str, Route]) -> str:

@@ -14,6 +14,7 @@ STATES = {
     RouteState.UNDEPLOYED: (404, "Nothing is deployed here yet"),
     RouteState.STARTING: (503, "Just a moment"),
     RouteState.STOPPED: (503, "Paused for now"),
+    RouteState.HELD: (503, "Back in a moment"),
     RouteState.DOWN: (502, "The app did not answer"),
 }
 

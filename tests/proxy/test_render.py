@@ -17,6 +17,7 @@ INPUTS = Inputs(
     run=Path("/r"),
     logs=Path("/s/logs"),
     table=Path("/s/routes"),
+    held=Path("/run/paas/requests-held"),
     modules=("/m/ndk.so", "/m/lua.so"),
     http=("0.0.0.0:80", "[::]:80 ipv6only=on"),
     https=("0.0.0.0:443",),
