@@ -1,83 +1,23 @@
 """The composition root: settings in, every room wired to the ones below it."""
 
-import threading
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from paas.command import Runner
-from paas.console import Console
 from paas.engines.base import Engine
 from paas.engines.embedded.engine import EmbeddedEngine
-from paas.errors import Cancelled
+from paas.errors import PaasError
 from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import Stack
 from paas.logs.logs import Logs
-from paas.model.container import ExitStatus
 from paas.network.networks import Networks
 from paas.proxy.proxy import Proxy
 from paas.settings import Settings
 from paas.store.store import Store
+from paas.turns import Turns
 
-
-class AppLocks:
-    """One holder an app at a time; the others wait their turn and are told where they stand."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._queues: dict[str, deque[object]] = {}
-
-    @contextmanager
-    def hold(self, app: str, console: Console) -> Iterator[None]:
-        """Wait for the app's lock, saying so; raises Cancelled when the caller goes away."""
-        ticket = object()
-        with self._condition:
-            queue = self._queues.setdefault(app, deque())
-            queue.append(ticket)
-            self._wait(queue, ticket, console)
-        try:
-            yield
-        finally:
-            self._leave(app, ticket)
-
-    def _wait(self, queue: deque[object], ticket: object, console: Console) -> None:
-        said = 0
-        try:
-            while queue[0] is not ticket:
-                console.check_cancelled()
-                ahead = queue.index(ticket)
-                if ahead != said:
-                    console.step(
-                        f"Another operation on this app is running; {ahead} ahead of this one"
-                    )
-                    said = ahead
-                self._condition.wait(0.5)
-        except Cancelled:
-            queue.remove(ticket)
-            self._condition.notify_all()
-            raise
-
-    def _leave(self, app: str, ticket: object) -> None:
-        with self._condition:
-            queue = self._queues[app]
-            queue.remove(ticket)
-            if not queue:
-                del self._queues[app]
-            self._condition.notify_all()
-
-
-@dataclass(slots=True)
-class SlotHealth:
-    """What supervision remembers of one slot (`web.1`) of an app."""
-
-    restarts: int = 0
-    failures_in_a_row: int = 0
-    last_exit: ExitStatus | None = None
-    last_exit_at: datetime | None = None
-    waiting_until: float | None = None
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +34,10 @@ class Platform:
     proxy: Proxy
     repositories: Repositories
     logs: Logs
-    locks: AppLocks = field(default_factory=AppLocks)
-    build_places: threading.Semaphore = field(default_factory=threading.Semaphore)
-    slot_health: dict[tuple[str, str, int], SlotHealth] = field(default_factory=dict)
+    # one change of an app at a time; one push of it, from its start to the moved branch
+    locks: Turns = field(default_factory=Turns)
+    pushes: Turns = field(default_factory=Turns)
+    builds: Turns = field(default_factory=lambda: Turns(1, "build"))
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":
@@ -115,7 +56,7 @@ class Platform:
             proxy=Proxy(settings, runner),
             repositories=Repositories(settings, runner),
             logs=Logs(settings),
-            build_places=threading.Semaphore(settings.builds_at_once),
+            builds=Turns(settings.builds_at_once, "build"),
         )
 
     def start(self) -> None:
@@ -124,6 +65,12 @@ class Platform:
         self.proxy.start()
         self.logs.start()
 
-    def health(self, app: str, process: str, index: int) -> SlotHealth:
-        """What is remembered of one slot; empty at first."""
-        return self.slot_health.setdefault((app, process, index), SlotHealth())
+    def record(
+        self, app: str, actor: str, action: str, detail: str, result: str = "succeeded"
+    ) -> None:
+        """Note an event, unless events are off; what cannot be noted stops nothing."""
+        try:
+            if self.store.properties.get(None, "events", "off") is None:
+                self.store.events.record(app, actor, action, result, detail)
+        except (PaasError, OSError):
+            log.exception("event lost: %s of %s by %s: %s", action, app, actor, detail)

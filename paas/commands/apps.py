@@ -16,7 +16,7 @@ from paas.model.app import App
 def create(context: Context, name: str) -> None:
     """Make an app; a first push makes it as well."""
     platform = context.platform
-    pipeline.create(platform, name)
+    pipeline.create(platform, name, actor=context.caller.name)
     context.console.step(f"Creating {name}... done")
 
 
@@ -45,7 +45,9 @@ def exists(context: Context, app: App) -> None:
 @click.argument("new_name", type=NEW_APP)
 def rename(context: Context, app: App, new_name: str) -> None:
     """Give an app another name; its processes are restarted under it."""
-    pipeline.rename(context.platform, app.name, new_name, context.console)
+    pipeline.rename(
+        context.platform, app.name, new_name, context.console, actor=context.caller.name
+    )
     context.console.step(f"Renaming {app.name} to {new_name}... done")
 
 
@@ -54,6 +56,7 @@ def rename(context: Context, app: App, new_name: str) -> None:
 def lock(context: Context, app: App) -> None:
     """Refuse deploys of an app until it is unlocked."""
     context.platform.store.apps.lock(app, True)
+    context.record("app", "Lock", app)
     context.console.step(f"Deploys of {app.name} are refused from now on")
 
 
@@ -62,6 +65,7 @@ def lock(context: Context, app: App) -> None:
 def unlock(context: Context, app: App) -> None:
     """Take deploys of an app again."""
     context.platform.store.apps.lock(app, False)
+    context.record("app", "Unlock", app)
     context.console.step(f"Deploys of {app.name} are taken again")
 
 
@@ -83,7 +87,7 @@ def destroy(context: Context, app: App) -> None:
     context.confirm(
         app.name, f"This command will destroy {app.name}: its releases, config, domains and logs."
     )
-    pipeline.destroy(context.platform, app.name, context.console)
+    pipeline.destroy(context.platform, app.name, context.console, actor=context.caller.name)
 
 
 def values(context: Context, app: App | None) -> dict[str, str]:

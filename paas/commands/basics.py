@@ -19,6 +19,7 @@ NAMESPACES = {
     "doctor": "Whether this machine has everything it needs",
     "domains": "Names that lead to apps",
     "enter": "Go into a running container",
+    "events": "What was changed, when, by whom, and how it went",
     "git": "What a push does",
     "help": "Show what exists",
     "logs": "What apps say",

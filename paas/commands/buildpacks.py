@@ -110,6 +110,7 @@ def list_buildpacks(context: Context, app: App, format_: str) -> None:
 
 def save(context: Context, app: App, chosen: list[str]) -> None:
     context.platform.store.buildpacks.set(app, chosen)
+    context.record("buildpacks", ", ".join(chosen) or "what is detected", app)
     context.console.step(f"{app.name} is built with: {', '.join(chosen) or 'what is detected'}")
     context.console.detail("The next push takes it")
 

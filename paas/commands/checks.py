@@ -1,12 +1,29 @@
 """checks: how a new version is judged healthy before it gets requests."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from paas.commands import report
-from paas.errors import UsageError
+import click
+
+from paas.commands import process_report, report
+from paas.commands.context import Context
+from paas.commands.parameters import CONTAINER_NAMED, PROCESS_TYPE, app_argument, whole_number
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.deploy import checks, fleet, health, pipeline, policies
+from paas.deploy.policies import ALL_PROCESSES
+from paas.deploy.release import manifest_of
+from paas.errors import PaasError, UsageError
+from paas.model import app_json
+from paas.model.app import App
+from paas.model.check import Check, Mode
 
 AFTER = "The next deploy or restart takes it"
+LISTS = {Mode.DISABLED: "disabled", Mode.SKIPPED: "skipped"}
+
+processes_argument = click.argument(
+    "processes", type=PROCESS_TYPE, nargs=-1, metavar="[PROCESS_TYPE]..."
+)
 
 
 def path(text: str) -> str:
@@ -16,15 +33,102 @@ def path(text: str) -> str:
     raise UsageError(f"{text[:80]!r} is not a path", "a path begins with / and has no spaces")
 
 
-def number(least: int, most: int, unit: str) -> Callable[[str], str]:
-    """A rule: whole numbers within bounds."""
+# -- on, off, and in between ---------------------------------------------------------------
 
-    def rule(text: str) -> str:
-        if re.fullmatch(r"\d{1,6}", text, re.ASCII) and least <= int(text) <= most:
-            return str(int(text))
-        raise UsageError(f"{text[:80]!r} is not a number of {unit} from {least} to {most}")
 
-    return rule
+@command("checks:disable", Permission.WRITE)
+@app_argument
+@processes_argument
+def disable(context: Context, app: App, processes: Sequence[str]) -> None:
+    """Make no checks, and never run old and new processes side by side.
+
+    The old ones end first, then the new ones start. Web requests wait in the proxy meanwhile.
+    """
+    switch(context, app, processes, Mode.DISABLED)
+
+
+@command("checks:skip", Permission.WRITE)
+@app_argument
+@processes_argument
+def skip(context: Context, app: App, processes: Sequence[str]) -> None:
+    """Make no checks: new processes take over as soon as they have started."""
+    switch(context, app, processes, Mode.SKIPPED)
+
+
+@command("checks:enable", Permission.WRITE)
+@app_argument
+@processes_argument
+def enable(context: Context, app: App, processes: Sequence[str]) -> None:
+    """Make checks again, of every process type or of these."""
+    switch(context, app, processes, Mode.ENABLED)
+
+
+def switch(context: Context, app: App, processes: Sequence[str], mode: Mode) -> None:
+    """Move process types to one of the lists, or off both; none given: all of them."""
+    platform = context.platform
+    chosen = set(processes)
+    for each, key in LISTS.items():
+        before = set(policies.listed(platform, app, key))
+        if not chosen:
+            after = {ALL_PROCESSES} if each is mode else set()
+        else:
+            if ALL_PROCESSES in before:
+                before = set(process_report.scale_of(platform, app))
+            after = before | chosen if each is mode else before - chosen
+        text = ",".join(sorted(after)) or None
+        platform.store.properties.set(app, "checks", key, text)
+    words = f"{mode.capitalize()} for {', '.join(sorted(chosen)) or 'every process type'}"
+    context.record("checks", words, app)
+    context.console.step(f"Checks of {app.name}: {words.lower()}")
+    context.console.detail(AFTER)
+
+
+# -- on demand -------------------------------------------------------------------------------
+
+
+@command("checks:run", Permission.WRITE)
+@app_argument
+@click.argument("process", type=CONTAINER_NAMED, required=False)
+def run(context: Context, app: App, process: str | None) -> None:
+    """Make the checks now, of what runs: of all, a process type (web) or one process (web.1)."""
+    platform = context.platform
+    release = pipeline.deployed(platform, app)
+    running = [
+        one
+        for one in fleet.in_service(platform, app)
+        if one.running and process in (None, one.spec.process, one.spec.hostname)
+    ]
+    if not running:
+        raise PaasError(f"{app.name} runs no {process or 'process'}", f"paas ps:report {app.name}")
+    context.console.step(f"Running healthchecks of {app.name}")
+    health.probe_all(platform, health.of_running(platform, app, release, running), context.console)
+
+
+# -- properties --------------------------------------------------------------------------------
+
+
+def values(context: Context, app: App | None) -> dict[str, str]:
+    """Dokku's lists, then what is checked of each process type."""
+    if app is None:
+        return {}
+    platform = context.platform
+    release = platform.store.releases.current(app)
+    manifest = manifest_of(release) if release else app_json.parse("{}")
+    rows = {
+        f"{key}-list": ",".join(policies.listed(platform, app, key)) or "none"
+        for key in LISTS.values()
+    }
+    for process in process_report.scale_of(platform, app):
+        mode = policies.mode(platform, app, process)
+        plan = checks.of_process(platform, app, manifest, process)
+        words = ", then ".join(map(described, plan))
+        rows[f"checks-{process}"] = words if mode is Mode.ENABLED else str(mode)
+    return rows
+
+
+def described(check: Check) -> str:
+    name = f"{check.name}: " if check.name else ""
+    return f"{name}{check.words}" + (" (only warns)" if check.warn else "")
 
 
 report.register(
@@ -32,10 +136,12 @@ report.register(
         "checks",
         "checks",
         "how a new version is judged healthy",
+        values,
         properties=(
             report.Property(
                 "path",
-                "what an HTTP GET must answer with a status below 400; unset: any answer will do",
+                "what an HTTP GET must answer with a status below 400; unset: as app.json says, "
+                "or any answer",
                 path,
                 has_global=False,
             ),
@@ -43,23 +149,32 @@ report.register(
             report.Property(
                 "timeout",
                 "seconds to wait for an answer",
-                number(1, 3600, "seconds"),
+                whole_number(1, 3600, "seconds"),
                 lambda context: f"{context.platform.settings.check_timeout_s:g}",
-                has_global=False,
             ),
             report.Property(
                 "attempts",
                 "how often to ask before giving up",
-                number(1, 1000, "attempts"),
+                whole_number(1, 1000, "attempts"),
                 lambda context: str(context.platform.settings.check_attempts),
-                has_global=False,
             ),
             report.Property(
                 "wait",
                 "seconds between two attempts",
-                number(0, 3600, "seconds"),
+                whole_number(0, 3600, "seconds"),
                 lambda context: f"{context.platform.settings.check_wait_s:g}",
-                has_global=False,
+            ),
+            report.Property(
+                "initial-delay",
+                "seconds before the first attempt",
+                whole_number(0, 3600, "seconds"),
+                lambda _: "0",
+            ),
+            report.Property(
+                "wait-to-retire",
+                "seconds an old process may go on with its requests after the switch",
+                whole_number(0, 86400, "seconds"),
+                lambda context: f"{context.platform.settings.drain_s:g}",
             ),
         ),
         after_set=AFTER,

@@ -102,6 +102,7 @@ def set_values(
     values = {key: decoded(key, value) if encoded else value for key, value in assignments}
     check_sizes(context, app, values)
     context.platform.store.config.set(app, values)
+    context.record("config", f"Set {', '.join(values)}", app)
     context.console.step("Setting config vars")
     context.console.detail("\n".join(values))
     deploy(context, app, f"Set {', '.join(values)}", no_restart=no_restart)
@@ -120,6 +121,7 @@ def unset(context: Context, app: App | None, keys: Sequence[str], no_restart: bo
             context.console.step(f"Skipping {key}, it is not set in the environment")
     if gone:
         context.platform.store.config.unset(app, gone)
+        context.record("config", f"Unset {', '.join(gone)}", app)
         context.console.step(f"Unsetting {' '.join(gone)}")
         deploy(context, app, f"Unset {', '.join(gone)}", no_restart=no_restart)
 
@@ -131,6 +133,7 @@ def clear(context: Context, app: App | None, no_restart: bool) -> None:
     """Forget every variable and deploy the change unless --no-restart is given."""
     if context.platform.store.config.get(app):
         context.platform.store.config.replace(app, {})
+        context.record("config", "Clear", app)
         context.console.step("Unsetting all config vars")
         deploy(context, app, "Clear config", no_restart=no_restart)
 
@@ -149,6 +152,7 @@ def import_values(context: Context, app: App, replace: bool, no_restart: bool) -
     check_sizes(context, app, values)
     store = context.platform.store.config
     (store.replace if replace else store.set)(app, values)
+    context.record("config", f"{'Replace all by' if replace else 'Set'} {', '.join(values)}", app)
     context.console.step("Setting config vars")
     context.console.detail("\n".join(values))
     deploy(context, app, f"Import {len(values)} variables", no_restart=no_restart)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from paas.console import Console
 from paas.errors import PaasError
+from paas.model.app import App
 from paas.model.caller import Caller
 from paas.platform import Platform
 
@@ -22,6 +23,10 @@ class Context:
     def local(self) -> bool:
         """Whether root asks on this very machine."""
         return self.caller.door == "local"
+
+    def record(self, action: str, detail: str, app: App | None = None) -> None:
+        """Note what the caller changed, of an app or of the instance."""
+        self.platform.record(app.name if app else "", self.caller.name, action, detail)
 
     def confirm(self, name: str, consequence: str) -> None:
         """Return once the caller has typed the name, or at once with --force.

@@ -26,6 +26,7 @@ def make(verb: str, words: str, done: str, change: Change) -> None:
     def of_app(context: Context, app: App, names: Sequence[str]) -> None:
         change(context.platform.store.domains, app, names)
         route.publish(context.platform, app)
+        context.record("domains", f"{done} {', '.join(names)}", app)
         context.console.step(f"{done} {', '.join(names)} for {app.name}")
 
     @names_argument
@@ -33,6 +34,7 @@ def make(verb: str, words: str, done: str, change: Change) -> None:
         refuse_wildcards(names)
         change(context.platform.store.domains, None, names)
         publish_all(context)
+        context.record("domains", f"{done} {', '.join(names)} globally")
         context.console.step(f"{done} {', '.join(names)} globally")
 
     of_app.__doc__ = f"{words} of an app, all or none."
@@ -52,6 +54,7 @@ def clear(context: Context, app: App) -> None:
     """Take every domain of an app away, its default one too; it answers on none."""
     context.platform.store.domains.clear(app)
     route.publish(context.platform, app)
+    context.record("domains", "Cleared", app)
     context.console.step(f"Cleared domains of {app.name}")
 
 
@@ -60,6 +63,7 @@ def clear_global(context: Context) -> None:
     """Forget the global domains; apps are found under the instance's own again."""
     context.platform.store.domains.clear(None)
     publish_all(context)
+    context.record("domains", "Cleared globally")
     context.console.step("Cleared global domains")
 
 
@@ -69,6 +73,7 @@ def reset(context: Context, app: App) -> None:
     """Give an app its default domains back, and no others."""
     context.platform.store.domains.reset(app)
     route.publish(context.platform, app)
+    context.record("domains", "Reset", app)
     context.console.step(f"Reset domains of {app.name}")
 
 
@@ -78,6 +83,7 @@ def enable(context: Context, app: App) -> None:
     """Let an app answer on its domains again."""
     context.platform.store.domains.enable(app, True)
     route.publish(context.platform, app)
+    context.record("domains", "Enabled", app)
     context.console.step(f"Enabled domains of {app.name}")
 
 
@@ -87,6 +93,7 @@ def disable(context: Context, app: App) -> None:
     """Let an app answer on no domain; they are kept for when it is enabled again."""
     context.platform.store.domains.enable(app, False)
     route.publish(context.platform, app)
+    context.record("domains", "Disabled", app)
     context.console.step(f"Disabled domains of {app.name}")
 
 

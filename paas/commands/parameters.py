@@ -1,6 +1,7 @@
 """The kinds of arguments commands take. Each one checks its text and says what is wrong with it."""
 
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import click
@@ -92,6 +93,28 @@ def assignment(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"{key} has no value", f"give it one: {key}=value")
     return key, value
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A rule: one of these words."""
+
+    def rule(text: str) -> str:
+        if text in words:
+            return text
+        raise UsageError(f"{text[:80]!r} is not one of {', '.join(words)}")
+
+    return rule
+
+
+def whole_number(least: int, most: int, unit: str) -> Callable[[str], str]:
+    """A rule: whole numbers within bounds."""
+
+    def rule(text: str) -> str:
+        if re.fullmatch(r"-?\d{1,6}", text, re.ASCII) and least <= int(text) <= most:
+            return str(int(text))
+        raise UsageError(f"{text[:80]!r} is not a number of {unit} from {least} to {most}")
+
+    return rule
 
 
 APP = ExistingApp()

@@ -3,35 +3,49 @@
 from typing import Any
 
 from paas.commands.context import Context
-from paas.deploy import boot, environment, fleet, health
+from paas.deploy import boot, ends, environment, fleet
 from paas.deploy.boot import Slot
 from paas.model.app import App
-from paas.model.container import Container, ExitStatus, Kind, Limits
+from paas.model.container import Container, Kind, Limits
 from paas.model.limits import show_bytes
-from paas.platform import Platform, SlotHealth
+from paas.model.process_state import ProcessState
+from paas.model.release import Release
+from paas.platform import Platform
 
 
 def values(context: Context, app: App | None) -> dict[str, str]:
     """What ps:report shows of an app; dokku's keys first."""
     if app is None:
-        return {"restart-policy": "always, with backoff"}
+        return {}
     platform = context.platform
     release = platform.store.releases.current(app)
     containers = {one.spec.hostname: one for one in fleet.in_service(platform, app)}
     slots = boot.wanted(platform, app, release) if release else []
+    states = platform.store.process_states.all(app)
     rows = {
         "deployed": str(release is not None).lower(),
+        "paused": platform.store.properties.get(app, "ps", "held") or "false",
         "processes": str(sum(scale_of(platform, app).values())) if release else "0",
         "release": release.name if release else "",
-        "restart-policy": "always, with backoff",
         "restore": str(not app.stopped).lower(),
+        "rolled-back": rolled_back(release),
         "running": running(slots, containers),
     }
     for slot in slots:
-        rows[f"status-{slot.name}"] = status(platform, app, slot, containers.get(slot.name))
+        state = states.get(slot.name, ProcessState())
+        rows[f"status-{slot.name}"] = status(state, containers.get(slot.name))
+        if state.last_exit is not None:
+            rows[f"last-exit-{slot.name}"] = last_exit(state)
     for kind in sorted({slot.process for slot in slots}):
         rows[f"limits-{kind}"] = limits(environment.limits(platform, app, kind))
     return rows
+
+
+def rolled_back(release: Release | None) -> str:
+    """Which release gave way to the current one by itself, and why; "" when none did."""
+    if release is None or release.reverts is None:
+        return ""
+    return f"v{release.reverts} gave way to {release.name}: {release.description}"
 
 
 def scale_of(platform: Platform, app: App) -> dict[str, int]:
@@ -53,32 +67,36 @@ def running(slots: list[Slot], containers: dict[str, Container]) -> str:
     return "true" if all(up) else "mixed"
 
 
-def status(platform: Platform, app: App, slot: Slot, container: Container | None) -> str:
+def status(state: ProcessState, container: Container | None) -> str:
     """`running (CID: abc)`, with the last exit when there was one; or why it does not run."""
-    memory = platform.slot_health.get((app.name, slot.process, slot.index))
     if container is not None and container.running:
         text = f"running (CID: {container.id})"
-        if memory is None or memory.last_exit is None:
+        if not state.restarts or state.last_exit is None:
             return text
-        limit = container.spec.limits.memory_bytes
-        return f"{text}, {times(memory)}, last: {exit_words(memory.last_exit, limit)}"
-    if container is not None:
-        again = f", restarting, {times(memory)}" if memory else ""
-        return f"crashed: {health.describe_exit(container)}{again}"
-    if memory is not None and memory.last_exit is not None:
-        return f"crashed: {exit_words(memory.last_exit, None)}, restarting, {times(memory)}"
-    return "missing"
+        return f"{text}, {times(state)}, last: {exit_words(state)}"
+    if container is None and not state.failures_in_a_row:
+        return "missing"
+    words = ends.describe(container) if container is not None else exit_words(state)
+    if state.gave_up:
+        return f"crashed: {words}, given up after {times(state)}"
+    return f"crashed: {words}" + (f", restarting, {times(state)}" if state.restarts else "")
 
 
-def times(memory: SlotHealth) -> str:
-    return f"{memory.restarts} restart{'' if memory.restarts == 1 else 's'}"
+def times(state: ProcessState) -> str:
+    return f"{state.restarts} restart{'' if state.restarts == 1 else 's'}"
 
 
-def exit_words(ended: ExitStatus, memory_bytes: int | None) -> str:
-    """Why a process ended; its memory limit beside it when that was why."""
-    if ended.out_of_memory and memory_bytes:
-        return f"{ended.reason} {show_bytes(memory_bytes)}"
-    return ended.reason
+def exit_words(state: ProcessState) -> str:
+    """Why a process ended the last time."""
+    if state.last_exit is None:
+        return "not healthy"
+    return ends.words_of(state.last_exit, state.memory_bytes)
+
+
+def last_exit(state: ProcessState) -> str:
+    """`exited with code 3, v4, 2026-01-31T12:00:00Z`."""
+    at = f", {state.last_exit_at:%Y-%m-%dT%H:%M:%SZ}" if state.last_exit_at else ""
+    return f"{exit_words(state)}, v{state.exit_release}{at}"
 
 
 def limits(of: Limits) -> str:
@@ -114,7 +132,7 @@ def details(platform: Platform, container: Container) -> dict[str, Any]:
         "address": str(container.address),
         "port": spec.port,
         "started_at": f"{container.started_at:%Y-%m-%dT%H:%M:%SZ}",
-        "exit": {"code": container.exit.code, "reason": health.describe_exit(container)}
+        "exit": {"code": container.exit.code, "reason": ends.describe(container)}
         if container.exit
         else None,
         "argv": list(spec.argv) if spec.kind is Kind.APP else [],

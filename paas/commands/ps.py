@@ -13,13 +13,15 @@ from paas.commands.parameters import (
     all_option,
     app_argument,
     format_option,
+    whole_number,
 )
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import pipeline, receive
+from paas.deploy import hold, pipeline, policies, receive, route
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.push import Push
+from paas.model.restart import RestartPolicy
 
 parallel_option = click.option(
     "--parallel", type=int, expose_value=False, help="Taken for dokku's sake; one at a time here."
@@ -49,9 +51,13 @@ def scale(
         context.console.step(f"Scaling {app.name} {kind} to {count}")
     if skip_deploy:
         before = context.platform.store.formation.get(app).counts
+        shown = " ".join(f"{kind}={count}" for kind, count in wanted.items())
         context.platform.store.formation.set(app, {**before, **wanted})
+        context.record("ps", f"Scale {shown}, from the next deploy on", app)
     else:
-        pipeline.scale(context.platform, app.name, wanted, context.console)
+        pipeline.scale(
+            context.platform, app.name, wanted, context.console, actor=context.caller.name
+        )
 
 
 def check_room(context: Context, app: App, wanted: dict[str, int]) -> None:
@@ -88,7 +94,9 @@ def restart(context: Context, app: App | None, process: str | None, every: bool)
         raise UsageError("--all takes no process type")
 
     def one(chosen: App) -> None:
-        pipeline.restart(context.platform, chosen.name, context.console, process)
+        pipeline.restart(
+            context.platform, chosen.name, context.console, process, actor=context.caller.name
+        )
 
     on_each(context, app, every=every, action=one)
 
@@ -103,7 +111,9 @@ def start(context: Context, app: App | None, every: bool) -> None:
         context,
         app,
         every=every,
-        action=lambda one: pipeline.start(context.platform, one.name, context.console),
+        action=lambda one: pipeline.start(
+            context.platform, one.name, context.console, actor=context.caller.name
+        ),
     )
 
 
@@ -117,8 +127,27 @@ def stop(context: Context, app: App | None, every: bool) -> None:
         context,
         app,
         every=every,
-        action=lambda one: pipeline.stop(context.platform, one.name, context.console),
+        action=lambda one: pipeline.stop(
+            context.platform, one.name, context.console, actor=context.caller.name
+        ),
     )
+
+
+@command("ps:pause", Permission.WRITE)
+@app_argument
+def pause(context: Context, app: App) -> None:
+    """Have an app's requests wait in the proxy until ps:resume; its processes go on.
+
+    Each waits for pause-seconds at most, and then gets a page that says so.
+    """
+    hold.pause(context.platform, app.name, context.console, actor=context.caller.name)
+
+
+@command("ps:resume", Permission.WRITE)
+@app_argument
+def resume(context: Context, app: App) -> None:
+    """Let the requests of a paused app go on, those that wait at once."""
+    hold.resume(context.platform, app.name, context.console, actor=context.caller.name)
 
 
 @command("ps:rebuild", Permission.WRITE)
@@ -177,12 +206,61 @@ def inspect(context: Context, app: App, format_: str) -> None:  # noqa: ARG001
     )  # fmt: skip
 
 
+def rollback_rule(text: str) -> str:
+    """true, false, or a number of seconds."""
+    return text if text in ("true", "false") else whole_number(1, 3600, "seconds")(text)
+
+
+def publish(context: Context, app: App | None) -> None:
+    """A paused app's requests wait by the new time at once."""
+    platform = context.platform
+    for one in [app] if app else platform.store.apps.list():
+        if policies.held(platform, one):
+            route.publish(platform, one)
+
+
 report.register(
     report.Namespace(
         "ps",
         "ps",
         "each process's state, limits and release",
         process_report.values,
+        properties=(
+            report.Property(
+                "restart-policy",
+                "when a process that ended is started again: always, unless-stopped, "
+                "on-failure, on-failure:10 (failures in a row) or no",
+                lambda text: str(RestartPolicy.parse(text)),
+                lambda _: str(RestartPolicy()),
+            ),
+            report.Property(
+                "stop-timeout-seconds",
+                "seconds between SIGTERM and SIGKILL",
+                whole_number(0, 86400, "seconds"),
+                lambda context: f"{context.platform.settings.stop_grace_s:g}",
+            ),
+            report.Property(
+                "auto-rollback",
+                "whether a release that crashes right after its switch gives way to the last "
+                "healthy one: true, false, or for how many seconds after",
+                rollback_rule,
+                lambda _: "true",
+            ),
+            report.Property(
+                "pause-seconds",
+                "how long requests wait while the app is paused",
+                whole_number(1, 3600, "seconds"),
+                lambda context: f"{context.platform.settings.hold_s:g}",
+            ),
+            report.Property(
+                "priority",
+                "apps of a higher one are started first after a reboot",
+                whole_number(-1000, 1000, "priority"),
+                lambda _: "0",
+                has_global=False,
+            ),
+        ),
         bare=lambda key: not key.startswith("ps-"),
+        when_set=publish,
     )
 )

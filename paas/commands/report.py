@@ -47,6 +47,7 @@ class Namespace:
     properties: tuple[Property, ...] = ()
     bare: Callable[[str], bool] = lambda _: False
     after_set: str = ""
+    when_set: Callable[[Context, App | None], None] | None = None
     permission: Permission = Permission.READ
 
     def rows(self, context: Context, app: App | None) -> dict[str, str]:
@@ -182,6 +183,10 @@ def make_set(space: Namespace) -> None:
             raise PaasError(f"{key} is a property of apps, not of the instance", "name an app")
         checked = one.check(printable(value, key)) if value else None
         context.platform.store.properties.set(app, space.name, key, checked)
+        words = f"Set {key} to {checked}" if checked else f"Unset {key}"
+        context.record("setting", f"{space.name}: {words}", app)
+        if space.when_set is not None:
+            space.when_set(context, app)
         where = app.name if app else "the instance"
         done = (
             f"Setting {key} of {where} to {checked}" if checked else f"Unsetting {key} of {where}"

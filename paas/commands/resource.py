@@ -45,6 +45,8 @@ def limit(context: Context, app: App, process_type: str | None, **options: str |
         show(context, {key: shown.get(key, "") for key in limits.RULES})
         return
     context.platform.store.limits.set(app, process_type, values)
+    words = ", ".join(f"{key} {value}" for key, value in values.items())
+    context.record("resource", f"{process_type or 'every type'}: {words}", app)
     context.console.heading(f"Setting resource limits for {where}")
     show(context, values)
     context.console.detail(f"Processes take it when they next start: paas ps:restart {app.name}")
@@ -61,6 +63,7 @@ def show(context: Context, values: dict[str, str]) -> None:
 def clear(context: Context, app: App, process_type: str | None) -> None:
     """Forget the limits that were set; the instance's defaults hold again."""
     context.platform.store.limits.clear(app, process_type)
+    context.record("resource", f"{process_type or 'every type'}: limits cleared", app)
     where = f"{app.name} ({process_type})" if process_type else app.name
     context.console.step(f"Clearing resource limits for {where}")
 

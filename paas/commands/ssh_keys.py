@@ -18,6 +18,7 @@ from paas.model.key import LENGTH_LIMIT
 def add(context: Context, name: str, file: str | None) -> None:
     """Let a public key in; it is read from standard input, or from a file of this machine."""
     key = context.platform.store.keys.add(name, public_key(context, file))
+    context.record("keys", f"Added {name} ({key.fingerprint})")
     context.console.line(key.fingerprint)
 
 
@@ -87,4 +88,5 @@ def remove(context: Context, name: str | None, fingerprint: str | None) -> None:
     if wanted is None or (fingerprint and name):
         raise UsageError("give a key's name or its --fingerprint")
     context.platform.store.keys.remove(wanted)
+    context.record("keys", f"Removed {wanted}")
     context.console.step(f"Removed the key {wanted}")

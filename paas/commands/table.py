@@ -17,6 +17,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     config,
     doctor,
     domains,
+    events,
     failpoints,
     git,
     hook,

@@ -7,8 +7,6 @@ named takes one container; new layers take one each, and then one more.
 
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,10 @@ def build(
     platform: Platform, app: App, source: Source, config: dict[str, str], console: Console
 ) -> Image:
     """The image of a commit; raises PaasError with the cause when it cannot be built."""
-    with place(platform, console), workshop(platform, app, source, config, console) as shop:
+    with (
+        platform.builds.hold("", console, f"the build of {app.name}"),
+        workshop(platform, app, source, config, console) as shop,
+    ):
         have = predicted(shop)
         failpoint("build.workshop")
         done = attempt(shop, have)
@@ -50,21 +51,6 @@ def build(
             raise
         kept = [layer for plan, layer in have if not plan.document.get("build_only")]
         return commit(shop, kept, done.upper, done.results["build"])
-
-
-@contextmanager
-def place(platform: Platform, console: Console) -> Iterator[None]:
-    """One of the build places; waits for one, saying so."""
-    said = False
-    while not platform.build_places.acquire(timeout=0.5 if said else 0):
-        console.check_cancelled()
-        if not said:
-            console.step("Waiting for another build to finish")
-            said = True
-    try:
-        yield
-    finally:
-        platform.build_places.release()
 
 
 # -- the build container -----------------------------------------------------------

@@ -52,6 +52,17 @@ def in_service(platform: Platform, app: App) -> list[Container]:
     return [container for container in found if container is not None]
 
 
+def in_slot(platform: Platform, app: App, name: str) -> Container | None:
+    """The container in service in a slot (web.1), an exited one included."""
+    return next((one for one in in_service(platform, app) if one.spec.hostname == name), None)
+
+
+def owner(platform: Platform, container: Container) -> App | None:
+    """The app a container is of, also when it was started under the app's former name."""
+    apps = platform.store.apps.list()
+    return next((app for app in apps if app.slot == container.spec.slot), None)
+
+
 def install(platform: Platform, app: App, identities: Sequence[str]) -> None:
     """Make the containers of these ids the ones in service."""
     text = json.dumps(list(identities))

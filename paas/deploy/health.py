@@ -1,136 +1,126 @@
 """Health: a new container is probed until it is healthy, has died, or its time is over."""
 
-import http.client
-import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from datetime import UTC, datetime
 
 from paas.console import Console, plain
-from paas.deploy import environment
-from paas.deploy.boot import WEB
+from paas.deploy import checks, ends, probes
+from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.model.app import App
-from paas.model.app_json import AppManifest
-from paas.model.check import Check
+from paas.model.check import Check, Way
 from paas.model.container import Container
+from paas.model.release import Release
 from paas.platform import Platform
 
 CONNECT_EVERY_S = 0.005
 LOOK_EVERY_S = 0.05
 HINT_AFTER_S = 5.0
-BODY_BYTES = 1 << 20
+QUICK_WAIT_S = 0.2  # between attempts of the check that takes any answer
+ON_FAILURE_S = 30.0
 LAST_LINES = 20
 
 
-def check_of(platform: Platform, app: App, manifest: AppManifest) -> Check:
-    """The web check of an app: its checks properties over app.json's over the settings."""
-    settings = platform.settings
-    domains = platform.store.domains.effective(app)
-    check = Check(
-        timeout_s=settings.check_timeout_s,
-        attempts=settings.check_attempts,
-        wait_s=settings.check_wait_s,
-        boot_timeout_s=settings.boot_timeout_s,
-        host=next((name for name in domains if "*" not in name), "localhost"),
-    )
-    return with_properties(platform, app, with_manifest(check, manifest))
-
-
-def with_manifest(check: Check, manifest: AppManifest) -> Check:
-    """The first startup healthcheck that app.json gives for web, over check."""
-    for entry in manifest.healthchecks.get(WEB, ()):
-        if entry.type == "startup":
-            return replace(
-                check,
-                path=entry.path,
-                content=entry.content or None,
-                timeout_s=entry.timeout_s or check.timeout_s,
-                attempts=entry.attempts or check.attempts,
-                wait_s=check.wait_s if entry.wait_s is None else entry.wait_s,
-            )
-    return check
-
-
-def with_properties(platform: Platform, app: App, check: Check) -> Check:
-    """What checks:set has stored, over check."""
-    get = platform.store.properties.get
-    values = {
-        key: get(app, "checks", key) for key in ("path", "content", "timeout", "attempts", "wait")
-    }
-    return replace(
-        check,
-        path=values["path"] or check.path,
-        content=values["content"] or check.content,
-        timeout_s=float(values["timeout"] or check.timeout_s),
-        attempts=int(values["attempts"] or check.attempts),
-        wait_s=float(values["wait"] or check.wait_s),
-    )
-
-
 def check_all(
-    platform: Platform, containers: Sequence[Container], check: Check, console: Console
+    platform: Platform,
+    app: App,
+    release: Release,
+    containers: Sequence[Container],
+    console: Console,
 ) -> None:
     """Probe every container side by side; the first failure is raised with its log."""
     if not containers:
         return
-    with ThreadPoolExecutor(max_workers=len(containers), thread_name_prefix="health") as pool:
-        results = [pool.submit(probe, platform, one, check, console) for one in containers]
+    plans = {
+        process: checks.of_release(platform, app, release, process)
+        for process in {one.spec.process for one in containers}
+    }
+    probe_all(platform, [(one, plans[one.spec.process]) for one in containers], console)
+
+
+def probe_all(
+    platform: Platform, plans: Sequence[tuple[Container, tuple[Check, ...]]], console: Console
+) -> None:
+    """Make each container's checks, side by side; the first failure is raised."""
+    with ThreadPoolExecutor(max_workers=len(plans), thread_name_prefix="health") as pool:
+        results = [pool.submit(probe, platform, one, plan, console) for one, plan in plans]
     for result in results:
         result.result()
 
 
-def probe(platform: Platform, container: Container, check: Check, console: Console) -> None:
+def probe(
+    platform: Platform, container: Container, plan: Sequence[Check], console: Console
+) -> None:
     """Return once one container is healthy; PaasError with its last log lines otherwise."""
     name = container.spec.hostname
+    if not plan:
+        console.step(f"Skipping pre-flight checks ({name})")
+        refuse_exited(platform, container)
+        return
     console.step(f"Attempting pre-flight checks ({name})")
-    try:
-        if container.spec.process == WEB:
-            wait_for_port(platform, container, check, console)
-            wait_for_answer(platform, container, check, console)
-        else:
-            stay_up(platform, container, check.uptime_s, console)
-    except PaasError:
-        show_log(platform, container, console)
-        raise
+    for check in plan:
+        try:
+            make(platform, container, check, console)
+        except PaasError as error:
+            if check.warn and not console.cancelled.is_set():
+                console.warn(f"{error.message}; it is only told, as the check says")
+                continue
+            show_log(platform, container, console)
+            raise
     console.detail(f"All checks successful ({name})")
+
+
+def make(platform: Platform, container: Container, check: Check, console: Console) -> None:
+    """One check to its end: healthy, or PaasError after the last attempt."""
+    try:
+        stay_up(platform, container, check.initial_delay_s, console)
+        if check.way in (Way.HTTP, Way.LISTENING):
+            wait_for_port(platform, container, check, console)
+        if check.way is Way.UPTIME:
+            stay_up(platform, container, check.uptime_s - age_s(container), console)
+        else:
+            ask_repeatedly(platform, container, check, console)
+    except PaasError:
+        tell_failure(platform, container, check, console)
+        raise
+
+
+def age_s(container: Container) -> float:
+    return (datetime.now(UTC) - container.started_at).total_seconds()
 
 
 def stay_up(platform: Platform, container: Container, seconds: float, console: Console) -> None:
     """Raise PaasError when the container ends before the time is over."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    refuse_exited(platform, container)
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(LOOK_EVERY_S, left))
         refuse_exited(platform, container)
         console.check_cancelled()
-        time.sleep(LOOK_EVERY_S)
 
 
 def refuse_exited(platform: Platform, container: Container) -> None:
     now = platform.engine.get(container.id)
-    if now is None or now.exit is None:
+    if now is None:
+        raise PaasError(f"{container.spec.hostname} was removed before it was ready")
+    if now.exit is None:
         return
     raise PaasError(
-        f"{container.spec.hostname} {describe_exit(now)} before it was ready",
+        f"{container.spec.hostname} {ends.describe(now)} before it was ready",
         f"its last log lines are above; all of them: paas logs {container.spec.app}",
     )
 
 
-def describe_exit(container: Container) -> str:
-    """`killed: memory limit 64 MiB`, `exited with code 3`."""
-    if container.exit is None:
-        return "is running"
-    limit = container.spec.limits.memory_bytes
-    if container.exit.out_of_memory and limit:
-        return f"{container.exit.reason} {limit >> 20} MiB"
-    return container.exit.reason
+# -- the port --------------------------------------------------------------------------
 
 
 def wait_for_port(platform: Platform, container: Container, check: Check, console: Console) -> None:
-    """Wait until something accepts on the container's port."""
+    """Wait until something accepts on the port."""
     began = time.monotonic()
     looked, hinted = began, False
-    while not accepts(container):
+    while not probes.accepts(container, check.port):
         now = time.monotonic()
         if now - looked > LOOK_EVERY_S:
             refuse_exited(platform, container)
@@ -138,88 +128,66 @@ def wait_for_port(platform: Platform, container: Container, check: Check, consol
             looked = now
         if not hinted and now - began > HINT_AFTER_S:
             hinted = True
-            console.detail(f"{container.spec.hostname}: {wrong_port(platform, container)}")
+            console.detail(f"{container.spec.hostname}: {wrong_port(platform, container, check)}")
         if now - began > check.boot_timeout_s:
             raise PaasError(
-                f"{container.spec.hostname} did not listen on port {container.spec.port} "
-                f"within {check.boot_timeout_s:.0f} s: {wrong_port(platform, container)}",
+                f"{container.spec.hostname} did not listen on port {check.port} "
+                f"within {check.boot_timeout_s:.0f} s: {wrong_port(platform, container, check)}",
                 "listen on 0.0.0.0 and on the port in the PORT variable",
             )
         time.sleep(CONNECT_EVERY_S)
 
 
-def accepts(container: Container) -> bool:
-    try:
-        with socket.create_connection((str(container.address), container.spec.port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def wrong_port(platform: Platform, container: Container) -> str:
+def wrong_port(platform: Platform, container: Container, check: Check) -> str:
     """Where the container does listen, if anywhere."""
     listening = platform.engine.listening(container.id)
     if not listening:
         return "it listens on no port yet"
     places = ", ".join(f"{address}:{port}" for address, port in listening)
-    return f"it listens on {places}, not on 0.0.0.0:{container.spec.port}"
+    return f"it listens on {places}, not on 0.0.0.0:{check.port}"
 
 
-def wait_for_answer(
+# -- attempts --------------------------------------------------------------------------
+
+
+def ask_repeatedly(
     platform: Platform, container: Container, check: Check, console: Console
 ) -> None:
-    """Ask up to check.attempts times; only an explicit check insists on what is answered."""
-    problem = ""
+    """Look up to check.attempts times; only an explicit check insists on what it sees."""
+    name, problem = container.spec.hostname, ""
+    lenient = check.way is Way.HTTP and check.path is None
     for attempt in range(check.attempts):
         console.check_cancelled()
         refuse_exited(platform, container)
-        problem = ask(container, check, console)
+        problem = probes.look(platform, container, check, console)
         if not problem:
             return
         if attempt + 1 < check.attempts:
-            stay_up(platform, container, check.wait_s if check.path else 0.2, console)
-    if check.path is None:
-        console.warn(
-            f"{container.spec.hostname} listens, but {problem}; it gets requests all the same"
-        )
+            stay_up(platform, container, QUICK_WAIT_S if lenient else check.wait_s, console)
+    refuse_exited(platform, container)
+    if lenient:
+        console.warn(f"{name} listens, but {problem}; it gets requests all the same")
         return
+    label = f" ({check.name})" if check.name else ""
+    times = "once" if check.attempts == 1 else f"{check.attempts} times"
     raise PaasError(
-        f"{container.spec.hostname} failed its health check {check.attempts} times: {problem}",
+        f"{name} failed its health check{label} {times}: {problem}",
         f"its last log lines are above; see the check with paas checks:report {container.spec.app}",
     )
 
 
-def ask(container: Container, check: Check, console: Console) -> str:
-    """One HTTP GET; "" when the answer will do, otherwise what was wrong with it."""
-    path = check.path or "/"
-    connection = http.client.HTTPConnection(
-        str(container.address), environment.PORT, timeout=check.timeout_s
-    )
+def tell_failure(platform: Platform, container: Container, check: Check, console: Console) -> None:
+    """Run what app.json wants run when a check fails, in the container while it runs."""
+    now = platform.engine.get(container.id)
+    if not check.on_failure or now is None or not now.running or console.cancelled.is_set():
+        return
+    console.detail(f"Running onFailure of {check.title}")
     try:
-        connection.request("GET", path, headers={"Host": check.host, "User-Agent": "paas-check"})
-        answer = connection.getresponse()
-        body = answer.read(BODY_BYTES) if check.content else b""
-    except TimeoutError:
-        return f"GET {path} was not answered within {check.timeout_s:g} s"
-    except http.client.BadStatusLine:
-        return "" if check.path is None else f"GET {path} was not answered in HTTP"
-    except (OSError, http.client.HTTPException) as error:
-        return f"GET {path} failed: {error}"
-    finally:
-        connection.close()
-    return judge(container, check, answer.status, body, console)
-
-
-def judge(container: Container, check: Check, status: int, body: bytes, console: Console) -> str:
-    if check.path is None:
-        if status >= 500:
-            console.warn(f"{container.spec.hostname} answers GET / with status {status}")
-        return ""
-    if status >= 400:
-        return f"GET {check.path} answered with status {status}"
-    if check.content and check.content.encode() not in body:
-        return f"GET {check.path} answered without {check.content!r}"
-    return ""
+        problem = probes.run(platform, container, check.on_failure, ON_FAILURE_S, console)
+    except PaasError as error:
+        problem = error.message
+    if problem:
+        console.warn(f"onFailure: {problem}")
 
 
 def show_log(platform: Platform, container: Container, console: Console) -> None:
@@ -229,3 +197,16 @@ def show_log(platform: Platform, container: Container, console: Console) -> None
         console.step(f"Last log lines of {container.spec.hostname}")
         for line in lines:
             console.detail(plain(line))
+
+
+# -- on demand ---------------------------------------------------------------------------
+
+
+def of_running(
+    platform: Platform, app: App, release: Release, containers: Sequence[Container]
+) -> list[tuple[Container, tuple[Check, ...]]]:
+    """The checks of containers that serve already, also where a deploy would not make them."""
+    manifest = manifest_of(release)
+    return [
+        (one, checks.of_process(platform, app, manifest, one.spec.process)) for one in containers
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from paas.console import Console
-from paas.deploy import environment, relay
+from paas.deploy import environment, fleet, policies, relay
 from paas.engines.base import Session, Streams
 from paas.errors import PaasError
 from paas.model.app import App
@@ -120,8 +120,9 @@ def stop(platform: Platform, name: str, container_name: str) -> None:
     """End a detached run and remove its container."""
     app = platform.store.apps.get(name)
     container = find(list_containers(platform, app), name, container_name)
-    platform.engine.stop(container.id, platform.settings.stop_grace_s)
-    platform.engine.remove(container.id)
+    with fleet.in_hand(container.id):
+        platform.engine.stop(container.id, policies.stop_grace_s(platform, app))
+        platform.engine.remove(container.id)
 
 
 def enter(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from paas.console import Console
 from paas.deploy import boot, ending, fleet, moving, prune, release, route
 from paas.deploy.build import build
+from paas.deploy.notes import noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
 from paas.errors import PaasError
@@ -24,7 +25,7 @@ from paas.platform import Platform
 log = logging.getLogger(__name__)
 
 
-def create(platform: Platform, name: str) -> App:
+def create(platform: Platform, name: str, *, actor: str = "paas") -> App:
     """Make an app, its repository and its place in the proxy; all of it or nothing."""
     app = platform.store.apps.create(name)
     try:
@@ -37,12 +38,17 @@ def create(platform: Platform, name: str) -> App:
         attempt(platform.repositories.remove, name)
         platform.store.apps.remove(app)
         raise
+    platform.record(name, actor, "app", "Create")
     return app
 
 
 def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release:
     """Deploy a pushed commit; raises PaasError with the old release serving as before."""
-    with operation(platform, pushed.app, console) as app:
+    words = f"Deploy {pushed.new[:8]}"
+    with (
+        operation(platform, pushed.app, console, f"the deploy of {pushed.new[:8]}") as app,
+        noted(platform, app.name, actor, "deploy", words, begun=True) as note,
+    ):
         refuse_locked(app)
         console.step(f"Building {app.name} from {pushed.branch} ({pushed.new[:8]})")
         failpoint("source.inspect")
@@ -54,7 +60,8 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         with dropped_on_failure(platform, app, image):
             image = release.predeploy(platform, app, image, source.manifest, console)
             release.prepare_formation(platform, app, source.manifest)
-            new = cut(platform, app, image, config, f"Deploy {pushed.new[:8]}", actor, console)
+            new = cut(platform, app, image, config, words, actor, console)
+            note.detail = f"{new.name}: {words}"
             first = platform.store.releases.current(app) is None
             tail(platform, app, new, console)
         release.postdeploy(platform, new, app, console, scripts(source.manifest, first=first))
@@ -71,13 +78,15 @@ def redeploy(
     platform: Platform, name: str, console: Console, actor: str, description: str
 ) -> Release | None:
     """A new release of the current image with the current config; None before the first deploy."""
-    with operation(platform, name, console) as app:
+    with operation(platform, name, console, description) as app:
         current = platform.store.releases.current(app)
         if current is None:
             return None
         config = platform.store.config.merged(app)
-        new = cut(platform, app, current.image, config, description, actor, console)
-        tail(platform, app, new, console)
+        with noted(platform, name, actor, "deploy", description) as note:
+            new = cut(platform, app, current.image, config, description, actor, console)
+            note.detail = f"{new.name}: {description}"
+            tail(platform, app, new, console)
         return new
 
 
@@ -85,11 +94,15 @@ def rollback(
     platform: Platform, name: str, version: int | None, console: Console, actor: str
 ) -> Release:
     """A new release with the image and the config of an earlier one that worked."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console, "a rollback") as app,
+        noted(platform, name, actor, "rollback", "Rollback") as note,
+    ):
         target = rollback_target(platform, app, version)
         restore_config(platform, app, target)
         description = f"Rollback to {target.name}"
         new = cut(platform, app, target.image, target.config, description, actor, console)
+        note.detail = f"{new.name}: {description}"
         tail(platform, app, new, console)
         return new
 
@@ -127,10 +140,12 @@ def cut(
     description: str,
     actor: str,
     console: Console,
+    *,
+    reverts: int | None = None,
 ) -> Release:
     """The next numbered release, pending until its containers are in service."""
     failpoint("release.cut")
-    new = platform.store.releases.cut(app, image, config, description, actor)
+    new = platform.store.releases.cut(app, image, config, description, actor, reverts)
     console.step(f"Releasing {app.name} {new.name}")
     return new
 
@@ -169,10 +184,18 @@ def urls(platform: Platform, app: App) -> list[str]:
 
 
 def restart(
-    platform: Platform, name: str, console: Console, process_type: str | None = None
+    platform: Platform,
+    name: str,
+    console: Console,
+    process_type: str | None = None,
+    *,
+    actor: str = "paas",
 ) -> None:
     """New containers of the current release in place of the running ones."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console) as app,
+        noted(platform, name, actor, "ps", f"Restart {process_type or ''}".strip()),
+    ):
         current = deployed(platform, app)
         with marked_stopped(platform, app, False):
             wanted = boot.wanted(platform, app, current)
@@ -184,17 +207,23 @@ def restart(
             roll(platform, app, current, fresh, console)
 
 
-def start(platform: Platform, name: str, console: Console) -> None:
+def start(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Start what should run and does not."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console) as app,
+        noted(platform, name, actor, "ps", "Start"),
+    ):
         current = deployed(platform, app)
         with marked_stopped(platform, app, False):
             adjust(platform, app, current, console)
 
 
-def stop(platform: Platform, name: str, console: Console) -> None:
+def stop(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Stop every process; the domains show a page that says so."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console) as app,
+        noted(platform, name, actor, "ps", "Stop"),
+    ):
         current = deployed(platform, app)
         present = fleet.in_service(platform, app)
         with marked_stopped(platform, app, True):
@@ -202,9 +231,14 @@ def stop(platform: Platform, name: str, console: Console) -> None:
         console.step(f"Stopped {len(present)} containers of {name}")
 
 
-def scale(platform: Platform, name: str, counts: dict[str, int], console: Console) -> None:
+def scale(
+    platform: Platform, name: str, counts: dict[str, int], console: Console, *, actor: str = "paas"
+) -> None:
     """Run this many of each process type; what runs already is left alone."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console) as app,
+        noted(platform, name, actor, "ps", f"Scale {shown(counts)}"),
+    ):
         current = platform.store.releases.current(app)
         if current is not None:
             refuse_unknown_types(current, counts)
@@ -219,6 +253,10 @@ def scale(platform: Platform, name: str, counts: dict[str, int], console: Consol
             raise
 
 
+def shown(counts: dict[str, int]) -> str:
+    return " ".join(f"{kind}={count}" for kind, count in counts.items())
+
+
 def refuse_unknown_types(current: Release, counts: dict[str, int]) -> None:
     known = sorted(kind for kind in current.image.processes if kind != "release")
     for kind, count in counts.items():
@@ -231,17 +269,25 @@ def adjust(platform: Platform, app: App, current: Release, console: Console) -> 
     roll(platform, app, current, missing(platform, app, current), console)
 
 
-def destroy(platform: Platform, name: str, console: Console) -> None:
+def destroy(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Remove an app and everything that was made for it; once begun, it is finished."""
-    with operation(platform, name, console, ending_too=True) as app:
+    with (
+        operation(platform, name, console, ending_too=True) as app,
+        noted(platform, name, actor, "app", "Destroy"),
+    ):
         ending.begin(platform, app)
         ending.finish(platform, app)
         console.step(f"Destroyed {name}")
 
 
-def rename(platform: Platform, name: str, new_name: str, console: Console) -> None:
+def rename(
+    platform: Platform, name: str, new_name: str, console: Console, *, actor: str = "paas"
+) -> None:
     """Give an app another name; its containers are restarted under it."""
-    with operation(platform, name, console) as app:
+    with (
+        operation(platform, name, console) as app,
+        noted(platform, name, actor, "app", f"Rename to {new_name}"),
+    ):
         if platform.store.apps.find(new_name) is not None:
             raise PaasError(f"App {new_name} exists already", "choose another name")
         renamed = moving.begin(platform, app, new_name)
@@ -266,11 +312,11 @@ def refresh(platform: Platform, app: App, console: Console) -> None:
 
 @contextmanager
 def operation(
-    platform: Platform, name: str, console: Console, *, ending_too: bool = False
+    platform: Platform, name: str, console: Console, words: str = "", *, ending_too: bool = False
 ) -> Iterator[App]:
-    """The app under its lock, as it is once the lock is held."""
+    """The app under its lock, as it is once the lock is held; words: what others wait for."""
     platform.store.apps.get(name)
-    with platform.locks.hold(name, console):
+    with platform.locks.hold(name, console, words or f"another change of {name}"):
         app = platform.store.apps.get(name)
         if not ending_too and ending.begun(platform, app):
             raise PaasError(f"{name} is being destroyed", f"paas apps:destroy {name}")

@@ -1,39 +1,24 @@
 """Receive: which of the pushed refs deploy, which are only kept, which are refused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import pipeline
+from paas.deploy import pipeline, queue
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
 from paas.model.names import app_name, branch_name
-from paas.model.push import Push
+from paas.model.push import NOTHING, Update
 from paas.platform import Platform
 
-NOTHING = "0" * 40
 DEPLOY_BRANCHES = ("main", "master")
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One line of pre-receive's input (githooks(5))."""
-
-    old: str
-    new: str
-    ref: str
-
-    @property
-    def branch(self) -> str:
-        return self.ref.removeprefix("refs/heads/")
 
 
 def prepare_push(platform: Platform, name: str, actor: str) -> None:
     """Make the app and its repository when this is its first push; refuse when it is locked."""
     app = platform.store.apps.find(app_name(name))
     if app is None:
-        app = pipeline.create(platform, name)
+        app = pipeline.create(platform, name, actor=actor)
         platform.logs.append(name, f"Created by the first push of {actor}")
     if app.locked:
         raise PaasError(f"{name} is locked: deploys are refused", f"paas apps:unlock {name}")
@@ -62,8 +47,7 @@ def pre_receive(
         if update not in deploying:
             say_stored(platform, registered.app, update.branch, console)
     for update in deploying:
-        push = Push(registered.app, update.branch, update.old, update.new, quarantine(environment))
-        pipeline.push(platform, push, console, registered.actor)
+        queue.deploy_in_turn(platform, registered, update, quarantine(environment), console)
     failpoint("receive.end")
     return 0
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from paas.deploy import fleet
+from paas.deploy import fleet, policies
 from paas.deploy.boot import WEB
 from paas.failpoints import failpoint
 from paas.model.container import Container
@@ -38,23 +38,28 @@ def safely(platform: Platform, container: Container) -> None:
 
 def retire(platform: Platform, container: Container) -> None:
     """Drain (web only), SIGTERM, the grace period, SIGKILL; then free everything."""
+    app = fleet.owner(platform, container)
+    patience_s, grace_s = platform.settings.drain_s, platform.settings.stop_grace_s
+    if app is not None:
+        patience_s = policies.wait_to_retire_s(platform, app)
+        grace_s = policies.stop_grace_s(platform, app)
     failpoint("retire.begin")
     if container.spec.process == WEB:
-        drain(platform, container)
+        drain(platform, container, patience_s)
     failpoint("retire.drained")
-    platform.engine.stop(container.id, platform.settings.stop_grace_s)
+    platform.engine.stop(container.id, grace_s)
     failpoint("retire.stopped")
     platform.engine.remove(container.id)
 
 
-def drain(platform: Platform, container: Container) -> None:
-    """Wait until no connection has been there for a while, at most the drain time.
+def drain(platform: Platform, container: Container, patience_s: float) -> None:
+    """Wait until no connection has been there for a while, at most patience_s.
 
     The proxy closes its idle connections to a peer without requests after a few
     seconds, so what stays longer is a request, a stream or a websocket.
     """
     now = busy_at = time.monotonic()
-    deadline = now + platform.settings.drain_s
+    deadline = now + patience_s
     while now < min(deadline, busy_at + QUIET_S):
         time.sleep(LOOK_EVERY_S)
         now = time.monotonic()

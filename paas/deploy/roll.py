@@ -8,13 +8,13 @@ import logging
 from collections.abc import Sequence
 
 from paas.console import Console
-from paas.deploy import boot, fleet, health, retire, route
+from paas.deploy import boot, fleet, handover, health, retire, route
 from paas.deploy.boot import Slot
-from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.container import Container
+from paas.model.process_state import ProcessState
 from paas.model.release import Release
 from paas.platform import Platform
 
@@ -29,22 +29,29 @@ def roll(
     On a failed check or a cancel the new containers are removed and nothing changed.
     """
     console.check_cancelled()
+    with handover.room_made(platform, app, fresh, console):
+        replaced = bring_up(platform, app, release, fresh, console)
+    retire.later(platform, replaced)
+
+
+def bring_up(
+    platform: Platform, app: App, release: Release, fresh: Sequence[Slot], console: Console
+) -> list[Container]:
+    """Start, check and switch; the containers that were replaced."""
     failpoint("boot.start")
     new = boot.start(platform, app, release, fresh, console)
     try:
         failpoint("boot.started")
-        check = health.check_of(platform, app, manifest_of(release))
         if new:
             console.step("Processing deployment checks")
         failpoint("health.check")
-        health.check_all(platform, new, check, console)
+        health.check_all(platform, app, release, new, console)
         failpoint("health.passed")
         console.check_cancelled()
-        replaced = switch(platform, app, release, new)
+        return switch(platform, app, release, new)
     except BaseException:
         discard(platform, app, new)
         raise
-    retire.later(platform, replaced)
 
 
 def discard(platform: Platform, app: App, containers: Sequence[Container]) -> None:
@@ -71,7 +78,8 @@ def switch(
         failpoint("route.switch")
         put(platform, app, release, [container.id for container in (*kept, *new)])
         for container in new:
-            platform.slot_health.pop((app.name, container.spec.process, container.spec.index), None)
+            process, index = container.spec.process, container.spec.index
+            platform.store.process_states.change(app, process, index, ProcessState.fresh)
         try:
             failpoint("route.switched")
             route.publish(platform, app)

@@ -1,6 +1,6 @@
 """Route: the app's domains lead to its web containers in service, and nowhere else."""
 
-from paas.deploy import fleet
+from paas.deploy import fleet, policies
 from paas.deploy.boot import WEB
 from paas.failpoints import failpoint
 from paas.model.app import App
@@ -20,12 +20,14 @@ def current(platform: Platform, app: App) -> Route:
     now = platform.store.apps.get(app.name)
     web = [one for one in fleet.in_service(platform, now) if one.spec.process == WEB]
     peers = tuple(Peer(str(one.address), one.spec.port) for one in web if one.running)
-    return Route(
-        now.name, platform.store.domains.effective(now), peers, state(platform, now, peers)
-    )
+    found = state(platform, now, peers)
+    hold_s = policies.hold_s(platform, now) if found is RouteState.HELD else 0
+    return Route(now.name, platform.store.domains.effective(now), peers, found, hold_s)
 
 
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:
+    if policies.held(platform, app) and not app.stopped:
+        return RouteState.HELD
     if peers:
         return RouteState.SERVING
     release = platform.store.releases.current(app)
@@ -33,6 +35,6 @@ def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:
         return RouteState.UNDEPLOYED
     if app.stopped or not platform.store.formation.get(app).count(WEB):
         return RouteState.STOPPED
-    if platform.health(app.name, WEB, 1).failures_in_a_row:
+    if platform.store.process_states.get(app, WEB, 1).failures_in_a_row:
         return RouteState.DOWN
     return RouteState.STARTING

@@ -1,11 +1,12 @@
 """Source: judge a commit's tree before anything is built; nothing is unpacked on the host."""
 
+import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from paas.errors import PaasError
-from paas.model import app_json, procfile
+from paas.model import app_json, checks_file, procfile
 from paas.model.app_json import AppManifest
 from paas.model.push import Push, TreeEntry
 from paas.platform import Platform
@@ -41,12 +42,23 @@ def inspect(platform: Platform, push: Push) -> Source:
     refuse_lfs_pointers(platform, push, files)
     text = manifest_text(platform, push, files, "Procfile")
     manifest = manifest_text(platform, push, files, "app.json")
+    checks = manifest_text(platform, push, files, "CHECKS")
     return Source(
         push,
         files,
         None if text is None else procfile.parse(text),
-        app_json.parse(manifest or "{}"),
+        app_json.parse(with_checks(manifest or "{}", checks or "")),
     )
+
+
+def with_checks(manifest: str, checks: str) -> str:
+    """app.json with what the CHECKS file says of web, unless it says something itself."""
+    entries = checks_file.parse(checks)
+    document = app_json.load(manifest)
+    named = document.get("healthchecks", {})
+    if not entries or not isinstance(named, dict) or "web" in named:
+        return manifest
+    return json.dumps({**document, "healthchecks": {**named, "web": entries}})
 
 
 def refuse_submodules(entries: list[TreeEntry]) -> None:

@@ -1,32 +1,37 @@
 """Supervision: containers in service that end are restarted, with backoff; a start restores all.
 
-Started by the daemon. Exits arrive from the engine; restarts wait in one queue
-and run in a few threads, so that a crash loop of one app takes nobody's turn.
+Started by the daemon. Exits arrive from the engine. Restarts wait in one schedule and
+run in a bounded crew of threads, few of one app at a time, so that a crash loop takes
+nobody's turn; no lock is held while a container is waited for.
 """
 
 import logging
 import threading
-import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
-from paas.console import Console, silent
-from paas.deploy import boot, fleet, health, recovery, retire, route
+from paas.console import silent
+from paas.deploy import boot, crashes, ends, fleet, health, policies, recovery, route
 from paas.deploy.boot import Slot
 from paas.deploy.patrol import Patrol
-from paas.deploy.release import manifest_of
+from paas.deploy.recovery import Place
+from paas.deploy.revert import revert
+from paas.deploy.schedule import Schedule
 from paas.errors import PaasError
 from paas.model.app import App
-from paas.model.check import Check
 from paas.model.container import Container, Kind
-from paas.platform import Platform, SlotHealth
+from paas.model.release import Release
+from paas.model.restart import backoff_s
+from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_S = 0.2
-LAST_BACKOFF_S = 60.0
-STEADY_AFTER_S = 60.0
-AT_ONCE = 4
+CREW = 32  # threads; most of them only wait for a container to answer
+STARTS_AT_ONCE = 4
+OF_ONE_APP = 4
+NO_ROOM_S = 0.5  # until a slot whose app has its share of threads is looked at again
+
+Key = tuple[int, str]
 
 
 class Supervisor:
@@ -34,11 +39,13 @@ class Supervisor:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="supervise")
-        self._timers: set[threading.Timer] = set()
+        self._crew = ThreadPoolExecutor(CREW, thread_name_prefix="supervise")
+        self._schedule = Schedule(self._crew)
+        self._starts = threading.Semaphore(STARTS_AT_ONCE)
+        self._lock = threading.Lock()
+        self._expected: set[Key] = set()  # slots that wait for their start, or are starting
+        self._working: Counter[int] = Counter()
         self._stopped = False
-        # slots being started, and those waiting to be
-        self._busy: set[tuple[str, Slot]] = set()
         self._patrol = Patrol(platform, self.restore)
 
     # -- the daemon's start and end ------------------------------------------------
@@ -58,157 +65,178 @@ class Supervisor:
         """Stop watching; every container goes on."""
         self._stopped = True
         self._patrol.stop()
-        for timer in list(self._timers):
-            timer.cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._schedule.close()
+        self._crew.shutdown(wait=False, cancel_futures=True)
 
     def restore(self) -> None:
-        """Start every slot that should run and that nobody is busy with, as after a reboot."""
-        places = recovery.missing(self._platform)
-        idle = [one for one in places if (one.app, one.slot) not in self._busy]
+        """Start every slot that should run, as after a reboot; not those that were given up."""
+        places = [one for one in recovery.missing(self._platform) if not self._given_up(one)]
+        recovery.restore(places, self._start_now, lambda: self._stopped)
 
-        def start(app: str, slot: Slot) -> None:
-            self._safely(self._restart, app, slot)
+    def _given_up(self, place: Place) -> bool:
+        app = self._platform.store.apps.find(place.app)
+        states = self._platform.store.process_states
+        return app is None or states.get(app, place.slot.process, place.slot.index).gave_up
 
-        recovery.restore(idle, start, lambda: self._stopped)
+    def _start_now(self, name: str, slot: Slot) -> None:
+        """Start a slot in this thread, unless its start is expected anyway."""
+        app = self._platform.store.apps.find(name)
+        if app is not None and self._claim(app, slot):
+            self._turn(app, slot)
+
+    def _submit(self, action: object, *arguments: object) -> None:
+        self._crew.submit(self._safely, action, *arguments)
+
+    def _safely(self, action: object, *arguments: object) -> None:
+        try:
+            action(*arguments)  # type: ignore[operator]
+        except Exception:
+            log.exception("supervision failed")
 
     # -- one container's end ---------------------------------------------------------
 
     def _exited(self, container: Container) -> None:
         """Called by the engine for every started container that ended."""
         if container.spec.kind is Kind.APP:
-            self._pool.submit(self._safely, self._handle, container)
+            self._submit(self._handle, container)
         elif container.spec.kind is Kind.RUN:
-            self._pool.submit(self._safely, self._finish_run, container)
+            self._submit(self._finish_run, container)
 
     def _finish_run(self, container: Container) -> None:
-        self._note(container, "")
-        self._platform.engine.remove(container.id)
+        spec = container.spec
+        self._platform.logs.append(spec.app, f"{spec.hostname} {ends.describe(container)}")
+        if not fleet.is_in_hand(container.id):  # whoever stops it removes it
+            self._platform.engine.remove(container.id)
 
     def _handle(self, container: Container) -> None:
         platform = self._platform
-        app = by_slot(platform, container.spec.slot)
+        app = fleet.owner(platform, container)
         if app is None or container.id not in fleet.ids(platform, app):
             return
-        state = remember(platform, container)
+        delay_s = self._failed(app, container, ends.describe(container))
         route.publish(platform, app)
-        delay_s = backoff(state)
-        self._note(container, f"; restarting in {delay_s:g} s")
-        self._later(delay_s, app.name, boot.slot_of(container.spec.process, container.spec.index))
+        if delay_s is not None:
+            slot = boot.slot_of(container.spec.process, container.spec.index)
+            self._expect(app, slot, delay_s)
 
-    def _note(self, container: Container, rest: str) -> None:
-        text = f"{container.spec.hostname} {health.describe_exit(container)}{rest}"
-        self._platform.logs.append(container.spec.app, text)
-
-    def _later(self, delay_s: float, app: str, slot: Slot) -> None:
-        def fire() -> None:
-            self._timers.discard(timer)
-            self._busy.discard((app, slot))
-            if not self._stopped:
-                self._pool.submit(self._safely, self._restart, app, slot)
-
-        timer = threading.Timer(delay_s, fire)
-        timer.daemon = True
-        self._timers.add(timer)
-        self._busy.add((app, slot))
-        timer.start()
+    def _failed(self, app: App, container: Container, words: str) -> float | None:
+        """Remember and tell a failure; seconds until the next start, None when there is none."""
+        platform = self._platform
+        state = crashes.remember(platform, app, container)
+        delay_s = None if state.gave_up else backoff_s(state.failures_in_a_row)
+        policy = policies.restart(platform, app)
+        plan = f"not restarting ({policy})" if delay_s is None else f"restarting in {delay_s:g} s"
+        name = container.spec.hostname
+        platform.logs.append(app.name, f"{name} {words}; {plan}")
+        detail = f"{name} of v{container.spec.release} {words}; {plan}"
+        platform.record(app.name, "paas", "exit", detail, "failed")
+        condemned = crashes.condemned(platform, app, container)
+        if condemned is not None:
+            self._submit(revert, platform, app.name, condemned.version)
+        return delay_s
 
     # -- starting again ------------------------------------------------------------------
 
-    def _restart(self, name: str, slot: Slot) -> None:
-        """Start a slot's container again, unless somebody is at it."""
-        if (name, slot) in self._busy:
-            return
-        self._busy.add((name, slot))
-        again = True
-        try:
-            self._start(name, slot)
-            again = False
-        finally:
-            self._busy.discard((name, slot))
-            if again:  # it could not even be started, as on a full disk
-                state = self._platform.health(name, slot.process, slot.index)
-                state.failures_in_a_row += 1
-                self._later(backoff(state), name, slot)
+    def _expect(self, app: App, slot: Slot, delay_s: float) -> None:
+        """Have a slot started after a while, unless that is expected already."""
+        if self._claim(app, slot):
+            self._schedule.later(delay_s, lambda: self._turn(app, slot))
 
-    def _start(self, name: str, slot: Slot) -> None:
-        """Start a slot's container, check it, put it in service."""
+    def _claim(self, app: App, slot: Slot) -> bool:
+        """Whether a slot's start is ours to make: nobody else's is expected."""
+        with self._lock:
+            key = (app.id, slot.name)
+            free = key not in self._expected
+            self._expected.add(key)
+        return free
+
+    def _turn(self, app: App, slot: Slot) -> None:
+        """Start a slot, when its app has not its share of the threads already."""
+        with self._lock:
+            full = self._working[app.id] >= OF_ONE_APP
+            self._working[app.id] += not full
+        if full:
+            self._schedule.later(NO_ROOM_S, lambda: self._turn(app, slot))
+            return
+        delay_s = None
+        try:
+            delay_s = self._restart(app, slot)
+        except Exception:
+            log.exception("%s of %s could not be started", slot.name, app.name)
+            delay_s = crashes.STEADY_AFTER_S
+        finally:
+            with self._lock:
+                self._working[app.id] -= 1
+                self._expected.discard((app.id, slot.name))
+        if delay_s is None:
+            delay_s = self._ended_meanwhile(app, slot)
+        if delay_s is not None:
+            self._expect(app, slot, delay_s)
+
+    def _ended_meanwhile(self, app: App, slot: Slot) -> float | None:
+        """When to start a slot whose new container ended while it was still being started."""
+        found = fleet.in_slot(self._platform, app, slot.name)
+        if found is None or found.running:
+            return None
+        state = self._platform.store.process_states.get(app, slot.process, slot.index)
+        return None if state.gave_up else backoff_s(state.failures_in_a_row)
+
+    def _restart(self, known: App, slot: Slot) -> float | None:
+        """Start a slot's container again, check it, put it in service.
+
+        Seconds until it is to be tried again; None when it is up, or not wanted any more.
+        """
         platform = self._platform
-        app = platform.store.apps.find(name)
+        app = next((one for one in platform.store.apps.list() if one.id == known.id), None)
         release = app and platform.store.releases.current(app)
         if app is None or not release or slot not in boot.wanted(platform, app, release):
-            return
-        old = next(
-            (c for c in fleet.in_service(platform, app) if c.spec.hostname == slot.name), None
-        )
+            return None
+        old = fleet.in_slot(platform, app, slot.name)
         if old is not None and old.running:
-            return
+            return None
         spec = boot.spec(platform, app, release, slot)
         with fleet.in_hand(spec.id):
-            new = platform.engine.start(spec)
-            check = health.check_of(platform, app, manifest_of(release))
-            self._check_and_install(app, old, new, check)
+            with self._starts:
+                new = platform.engine.start(spec)
+            problem = self._problem(app, release, new)
+            if problem:
+                now = platform.engine.get(new.id) or new
+                platform.engine.remove(new.id)
+                return self._failed(app, now, problem)
+            self._install(app, release, slot, old, new)
+        return None
 
-    def _check_and_install(
-        self, app: App, old: Container | None, new: Container, check: Check
+    def _problem(self, app: App, release: Release, new: Container) -> str:
+        """Why a new container is not fit to serve; "" when it is."""
+        try:
+            with silent() as console:
+                health.check_all(self._platform, app, release, [new], console)
+        except PaasError as error:
+            now = self._platform.engine.get(new.id)
+            if now is not None and now.exit is not None:
+                return ends.describe(now)
+            return f"is not healthy: {error.message}"
+        return ""
+
+    def _install(
+        self, app: App, release: Release, slot: Slot, old: Container | None, new: Container
     ) -> None:
+        """Put it in service, unless something else was put there or wanted meanwhile."""
         platform = self._platform
-        with silent() as console:
-            healthy = self._healthy(new, check, console)
-        if not healthy:
-            self._failed_again(app, new)
-            return
-        installed = fleet.swap(platform, app, old, new) if old else fleet.add(platform, app, new)
+        with fleet.changing(app):
+            current = platform.store.releases.current(app)
+            wanted = current is not None and current.version == release.version
+            wanted = wanted and slot in boot.wanted(platform, app, release)
+            installed = wanted and (
+                fleet.swap(platform, app, old, new) if old else fleet.add(platform, app, new)
+            )
+            if installed:
+                route.publish(platform, app)
         if not installed:
-            retire.later(platform, [new])
+            platform.engine.stop(new.id, policies.stop_grace_s(platform, app))
+            platform.engine.remove(new.id)
             return
-        platform.logs.append(app.name, f"{new.spec.hostname} is up again")
-        route.publish(platform, app)
+        platform.logs.append(app.name, f"{slot.name} is up again")
+        platform.record(app.name, "paas", "restart", f"{slot.name} of {release.name} is up again")
         if old is not None:
             platform.engine.remove(old.id)
-
-    def _healthy(self, new: Container, check: Check, console: Console) -> bool:
-        try:
-            health.probe(self._platform, new, check, console)
-        except PaasError as error:
-            self._platform.logs.append(new.spec.app, error.message)
-            return False
-        return True
-
-    def _failed_again(self, app: App, new: Container) -> None:
-        platform = self._platform
-        now = platform.engine.get(new.id) or new
-        state = remember(platform, now)
-        platform.engine.remove(new.id)
-        route.publish(platform, app)
-        self._later(backoff(state), app.name, boot.slot_of(new.spec.process, new.spec.index))
-
-    def _safely(self, function: object, *arguments: object) -> None:
-        try:
-            function(*arguments)  # type: ignore[operator]
-        except Exception:
-            log.exception("supervision failed")
-
-
-def by_slot(platform: Platform, slot: int) -> App | None:
-    """The app of a container, also when it was started under another name."""
-    return next((app for app in platform.store.apps.list() if app.slot == slot), None)
-
-
-def remember(platform: Platform, container: Container) -> SlotHealth:
-    """Count an exit; a container that ran long enough starts the count anew."""
-    spec = container.spec
-    state = platform.health(spec.app, spec.process, spec.index)
-    now = datetime.now(UTC)
-    steady = (now - container.started_at).total_seconds() > STEADY_AFTER_S
-    state.failures_in_a_row = 1 if steady else state.failures_in_a_row + 1
-    state.restarts += 1
-    state.last_exit, state.last_exit_at = container.exit, now
-    state.waiting_until = time.time() + backoff(state)
-    return state
-
-
-def backoff(state: SlotHealth) -> float:
-    """Seconds before the next start: doubling from 0.2 to 60."""
-    doublings = min(max(0, state.failures_in_a_row - 1), 16)
-    return float(min(FIRST_BACKOFF_S * 2**doublings, LAST_BACKOFF_S))

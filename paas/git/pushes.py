@@ -7,11 +7,11 @@ through the local door with the token, and the deploy learns who pushes to which
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 from paas.console import Console
-from paas.errors import PaasError
+from paas.errors import Cancelled, PaasError
 from paas.model.caller import Caller
 
 
@@ -23,6 +23,7 @@ class Registered:
     app: str
     caller: Caller
     console: Console
+    kept: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
     def actor(self) -> str:
@@ -32,6 +33,15 @@ class Registered:
     def on_cancel(self, listener: Callable[[], None]) -> None:
         """Have listener called when the pusher's connection goes away."""
         self.console.on_cancel(listener)
+
+    def keep(self, turn: AbstractContextManager[object]) -> None:
+        """Enter a context and leave it only when git has moved the branch, or given up."""
+        with ExitStack() as entered:
+            entered.enter_context(turn)
+            with _lock:
+                if self.token not in _under_way:
+                    raise Cancelled("the pusher went away")
+                self.kept.push(entered.pop_all())
 
 
 _under_way: dict[str, Registered] = {}
@@ -49,6 +59,7 @@ def registered(app: str, caller: Caller, console: Console) -> Iterator[str]:
     finally:
         with _lock:
             del _under_way[push.token]
+        push.kept.close()
 
 
 def find(token: str) -> Registered:

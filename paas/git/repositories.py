@@ -15,7 +15,7 @@ from typing import IO
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
 from paas.git.invocation import BASE_ENVIRONMENT, PROTECTED, receive_options
-from paas.model.names import app_name
+from paas.model.names import app_name, branch_name
 from paas.model.push import TreeEntry
 from paas.settings import Settings
 
@@ -164,6 +164,25 @@ class Repositories:
         text = self._read(app, argv, {}, TREE_BYTES).decode(errors="replace")
         pairs = (line.split(" refs/heads/", 1) for line in text.splitlines())
         return {branch: commit for commit, branch in pairs}
+
+    def contains(
+        self, app: str, commit: str, ancestor: str, environment: Mapping[str, str]
+    ) -> bool:
+        """Whether one commit is another's ancestor, or the other itself."""
+        argv = ("merge-base", "--is-ancestor", commit_id(ancestor), commit_id(commit))
+        with self._start(app, argv, environment) as child:
+            _, stderr = child.communicate()
+        if child.returncode not in (0, 1):
+            raise CommandFailed(("git", *argv), child.returncode, stderr.decode(errors="replace"))
+        return child.returncode == 0
+
+    def move(self, app: str, branch: str, commit: str | None, expected: str) -> None:
+        """Put a branch at a commit (None: remove it) when it is at the expected one."""
+        ref = f"refs/heads/{branch_name(branch)}"
+        if commit is None:
+            self._read(app, ("update-ref", "-d", ref, commit_id(expected)), {}, 1)
+        else:
+            self._read(app, ("update-ref", ref, commit_id(commit), commit_id(expected)), {}, 1)
 
     def _read(
         self, app: str, argv: Sequence[str], environment: Mapping[str, str], limit: int

@@ -2,6 +2,21 @@
 
 from dataclasses import dataclass, field
 
+NOTHING = "0" * 40  # git's commit id for a branch that is not there
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One line of pre-receive's input (githooks(5))."""
+
+    old: str
+    new: str
+    ref: str
+
+    @property
+    def branch(self) -> str:
+        return self.ref.removeprefix("refs/heads/")
+
 
 @dataclass(frozen=True, slots=True)
 class Push:

@@ -159,15 +159,18 @@ class Releases:
             return [value(row) for row in connection.execute(query)]
 
     def succeed(self, release: Release) -> None:
-        """Make it the current one, in place of the one before."""
+        """Make it the current one, in place of the one before; nothing when it is already."""
         mine = releases.c.app_id == release.app_id
+        this = mine & (releases.c.version == release.version)
         with self._database.write() as connection:
+            if connection.scalar(select(releases.c.current).where(this)):
+                return
             connection.execute(
                 update(releases).where(mine & releases.c.current).values(current=False)
             )
             done = connection.execute(
                 update(releases)
-                .where(mine & (releases.c.version == release.version))
+                .where(this)
                 .values(current=True, status=SUCCEEDED, served_at=now(), crashes=0)
             )
             if not done.rowcount:

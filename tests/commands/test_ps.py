@@ -3,6 +3,7 @@ import pytest
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ExitStatus, Kind
+from paas.model.process_state import ProcessState
 from paas.platform import Platform
 from tests.commands.conftest import Admin, Recorder, boot, deploy
 
@@ -92,10 +93,11 @@ def test_an_app_that_was_never_deployed_says_so(admin: Admin, blog: App, verb: s
 
 
 def test_the_report_shows_state_limits_and_release(admin: Admin, deployed: App):
-    said = admin.ok("ps:report", "blog")
-    assert "Running:         true" in said
-    assert "Status web.1:    running (CID: web1xxxxxx)" in said
-    assert "Limits web:      memory 512 MiB, pids 256, disk 1 GiB" in said
+    said = " ".join(admin.ok("ps:report", "blog").split())
+    assert "Running: true" in said
+    assert "Status web.1: running (CID: web1xxxxxx)" in said
+    assert "Limits web: memory 512 MiB, pids 256, disk 1 GiB" in said
+    assert "Computed restart policy: always" in said
     report = admin("ps:report", "blog", "--format", "json").json()
     assert (report["deployed"], report["release"], report["processes"]) == ("true", "v1", "1")
     assert report["status-web.1"] == report["ps-status-web.1"]
@@ -115,11 +117,20 @@ def test_a_process_over_its_memory_says_which_limit_it_hit(
 def test_a_process_that_was_restarted_says_how_often_and_why(
     admin: Admin, platform: Platform, deployed: App
 ):
-    memory = platform.health("blog", "web", 1)
-    memory.restarts, memory.last_exit = 2, ExitStatus(3)
+    def remember(**changes: object) -> None:
+        platform.store.process_states.change(
+            deployed,
+            "web",
+            1,
+            lambda _: ProcessState(**changes),  # type: ignore[arg-type]
+        )
+
+    remember(restarts=2, last_exit=ExitStatus(3), exit_release=1)
     said = admin.ok("ps:report", "blog")
     assert "running (CID: web1xxxxxx), 2 restarts, last: exited with code 3" in said
-    memory.restarts, memory.last_exit = 1, ExitStatus(137, out_of_memory=True)
+    assert admin.ok("ps:report", "blog", "--last-exit-web.1") == "exited with code 3, v1\n"
+    killed = ExitStatus(137, out_of_memory=True)
+    remember(restarts=1, last_exit=killed, memory_bytes=512 << 20)
     assert "1 restart, last: killed: memory limit 512 MiB" in admin.ok("ps:report", "blog")
 
 

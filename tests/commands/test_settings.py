@@ -145,5 +145,7 @@ def test_a_check_without_sense_is_refused(admin: Admin, blog: App, key: str, val
     assert admin.platform.store.properties.all(blog, "checks") == {}
 
 
-def test_checks_are_of_apps_only(admin: Admin):
-    assert "property of apps" in admin.fails("checks:set", "--global", "timeout", "5").err
+def test_what_is_checked_is_of_apps_only_and_patience_of_the_instance_too(admin: Admin, blog: App):
+    assert "property of apps" in admin.fails("checks:set", "--global", "path", "/up").err
+    admin.ok("checks:set", "--global", "timeout", "9")
+    assert admin.ok("checks:report", "blog", "--checks-computed-timeout") == "9\n"

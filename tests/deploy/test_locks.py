@@ -1,16 +1,18 @@
 """One operation an app at a time; the others queue and can leave the queue."""
 
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from paas.console import silent
+from paas.console import Console, silent
 from paas.errors import Cancelled
-from paas.platform import AppLocks
+from paas.turns import Replaced, Turns
 
 
 def test_a_second_operation_waits_for_the_first():
-    locks, order = AppLocks(), []
+    locks, order = Turns(), []
     entered, leave = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -35,17 +37,92 @@ def test_a_second_operation_waits_for_the_first():
 
 
 def test_another_app_does_not_wait():
-    locks = AppLocks()
+    locks = Turns()
     with silent() as console, locks.hold("blog", console), locks.hold("shop", console):
         pass
 
 
 def test_a_caller_who_leaves_gives_up_the_place():
-    locks = AppLocks()
+    locks = Turns()
     with silent() as console, silent() as other:
         with locks.hold("blog", console):
             other.cancel()
             with pytest.raises(Cancelled), locks.hold("blog", other):
                 pass
         with locks.hold("blog", console):
+            pass
+
+
+def waiting(turns: Turns, key: str, count: int) -> None:
+    deadline = time.monotonic() + 5
+    while len(turns.waiting(key)) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert len(turns.waiting(key)) == count
+
+
+def test_a_newer_one_takes_the_place_of_an_older_one_that_waits_but_not_of_the_one_at_work():
+    turns, ends = Turns(), []
+    leave = threading.Event()
+
+    def one(label: str) -> None:
+        try:
+            with silent() as console, turns.hold("blog", console, label, replace=True):
+                leave.wait(5)
+                ends.append(label)
+        except Replaced as error:
+            ends.append(error.message)
+
+    threads = []
+    for count, label in enumerate(("first", "second", "third"), start=1):
+        threads.append(threading.Thread(target=one, args=(label,)))
+        threads[-1].start()
+        waiting(turns, "blog", min(count, 2))
+        time.sleep(0.05)
+    threads[1].join(5)
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert ends == [
+        "second did not run: third came after it and takes its place", "first", "third",
+    ]  # fmt: skip
+
+
+def test_what_waits_is_told_what_for_and_how_many_are_ahead(tmp_path: Path):
+    turns, leave, inside = Turns(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with silent() as console, turns.hold("blog", console, "the push of 1234 by alice"):
+            inside.set()
+            leave.wait(5)
+
+    def second() -> None:
+        with (tmp_path / "said").open("wb") as file:
+            console = Console(file.fileno(), file.fileno(), file.fileno())
+            with turns.hold("blog", console, "the push of 5678 by bob"):
+                pass
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert inside.wait(5)
+    threads[1].start()
+    waiting(turns, "blog", 2)
+    time.sleep(0.05)
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert (tmp_path / "said").read_text() == (
+        "-----> Waiting for the push of 1234 by alice to finish; 1 ahead of this one\n"
+    )
+
+
+def test_as_many_as_there_are_places_work_at_once():
+    turns = Turns(2, "build")
+    with (
+        silent() as console,
+        turns.hold("", console),
+        turns.hold("", console),
+        silent() as other,
+    ):
+        other.cancel()
+        with pytest.raises(Cancelled), turns.hold("", other):
             pass

@@ -9,13 +9,13 @@ import pytest
 from paas.deploy import retire
 
 
-def platform(connections: list[int], drain_s: float = 5.0) -> Any:
+def platform(connections: list[int]) -> Any:
     """One whose container has these numbers of connections, look after look, then none."""
     engine = SimpleNamespace(
         get=lambda _: SimpleNamespace(running=True),
         connections=lambda _: connections.pop(0) if connections else 0,
     )
-    return SimpleNamespace(engine=engine, settings=SimpleNamespace(drain_s=drain_s))
+    return SimpleNamespace(engine=engine)
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +24,9 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retire, "QUIET_S", 0.1)
 
 
-def taken(made: Any) -> float:
+def taken(made: Any, patience_s: float = 5.0) -> float:
     began = time.monotonic()
-    retire.drain(made, SimpleNamespace(id="abc"))  # type: ignore[arg-type]
+    retire.drain(made, SimpleNamespace(id="abc"), patience_s)  # type: ignore[arg-type]
     return time.monotonic() - began
 
 
@@ -41,4 +41,4 @@ def test_a_container_without_requests_is_not_kept_long() -> None:
 
 
 def test_a_connection_that_never_ends_is_waited_for_no_longer_than_the_drain_time() -> None:
-    assert 0.3 <= taken(platform([1] * 1000, drain_s=0.3)) < 1
+    assert 0.3 <= taken(platform([1] * 1000), 0.3) < 1

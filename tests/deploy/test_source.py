@@ -3,9 +3,9 @@
 import pytest
 
 from paas.deploy import source
-from paas.deploy.receive import NOTHING, Update, judge
+from paas.deploy.receive import judge
 from paas.errors import PaasError
-from paas.model.push import TreeEntry
+from paas.model.push import NOTHING, TreeEntry, Update
 
 
 @pytest.mark.parametrize(

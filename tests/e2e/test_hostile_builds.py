@@ -142,5 +142,5 @@ def test_two_pushes_to_one_app_take_turns(platform: Instance):
     second = repository.push()
     assert first.wait(timeout=60) == 0
     assert b"ahead of this one" in second.stderr
-    repository.push()
+    assert second.returncode == 0, second.stderr
     assert platform.get("turns").text == "second"

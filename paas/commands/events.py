@@ -1,0 +1,92 @@
+"""events: what was changed, when, by whom and how it went."""
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import APP, format_option
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.console import plain
+from paas.model.app import App
+from paas.model.event import ACTIONS, Event
+
+DEFAULT_NUMBER = 100
+LOOK_EVERY_S = 0.5
+OFF = ("events", "off")
+
+
+@command("events", Permission.READ)
+@click.option("-t", "--tail", is_flag=True, help="Go on with new events as they come.")
+@click.option("-n", "--num", "number", type=click.IntRange(0, 1_000_000), default=DEFAULT_NUMBER,
+              show_default=True, help="How many of the last events.")  # fmt: skip
+@click.option("--app", "app", type=APP, help="Only those of this app.")
+@click.option("--format", "format_", type=click.Choice(["stdout", "text", "json"]),
+              default="stdout", help="json: an object a line.")  # fmt: skip
+def events(context: Context, app: App | None, number: int, tail: bool, format_: str) -> None:
+    """Show what was changed: deploys, rollbacks, settings, exits; by whom, and how it went."""
+    store, name = context.platform.store.events, app.name if app else None
+    found = store.list(name, number)
+    show(context, found, as_json=format_ == "json")
+    newest = store.list(None, 1)
+    last = newest[-1].id if newest else 0
+    while tail and not context.console.cancelled.is_set():
+        store.wait(last, LOOK_EVERY_S)
+        news = store.list(None, after=last)
+        show(context, [one for one in news if name in (None, one.app)], as_json=format_ == "json")
+        last = news[-1].id if news else last
+
+
+def show(context: Context, found: list[Event], *, as_json: bool) -> None:
+    for one in found:
+        if as_json:
+            context.console.json(described(one))
+        else:
+            context.console.line(plain(line(one)))
+
+
+def line(one: Event) -> str:
+    """`2026-01-31T12:00:00Z blog deploy succeeded by alice: v4: Deploy 1a2b3c4d`."""
+    at = f"{one.at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{at} {one.app or '-'} {one.action} {one.result} by {one.actor}: {one.detail}"
+
+
+def described(one: Event) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "at": f"{one.at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "actor": one.actor,
+        "app": one.app,
+        "action": one.action,
+        "result": one.result,
+        "detail": one.detail,
+    }
+
+
+@command("events:list", Permission.READ)
+@format_option
+def list_actions(context: Context, format_: str) -> None:
+    """List what is recorded, how many events of it are kept, and whether recording is on."""
+    counts = context.platform.store.events.counts()
+    is_on = context.platform.store.properties.get(None, *OFF) is None
+    if format_ == "json":
+        context.console.json({"on": is_on, "kept": {key: counts.get(key, 0) for key in ACTIONS}})
+        return
+    context.console.heading(f"Events are recorded: {'yes' if is_on else 'no'}")
+    rows = [(action, counts.get(action, 0), words) for action, words in ACTIONS.items()]
+    context.console.table(("ACTION", "KEPT", "WHAT"), rows)
+
+
+@command("events:on", Permission.ADMIN)
+def turn_on(context: Context) -> None:
+    """Record events, as is the default."""
+    context.platform.store.properties.set(None, *OFF, None)
+    context.record("setting", "Events are recorded again")
+    context.console.step("Events are recorded from now on")
+
+
+@command("events:off", Permission.ADMIN)
+def turn_off(context: Context) -> None:
+    """Record no more events; those that are kept stay."""
+    context.record("setting", "Events are recorded no more")
+    context.platform.store.properties.set(None, *OFF, "yes")
+    context.console.step("Events are recorded no more")

@@ -1,0 +1,122 @@
+"""Checks: which ones a process type has, from the app's properties, its app.json and defaults."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from paas.deploy import environment, policies
+from paas.deploy.boot import WEB
+from paas.deploy.release import manifest_of
+from paas.model.app import App
+from paas.model.app_json import AppManifest, HealthCheck
+from paas.model.check import Check, Mode, Way
+from paas.model.release import Release
+from paas.platform import Platform
+
+# readiness means ready for requests, which is what a deploy waits for; liveness is not asked
+AT_DEPLOY = ("startup", "readiness")
+NUMBERS = {
+    "attempts": "attempts",
+    "timeout": "timeout_s",
+    "wait": "wait_s",
+    "initial-delay": "initial_delay_s",
+}
+
+
+def of_release(platform: Platform, app: App, release: Release, process: str) -> tuple[Check, ...]:
+    """The checks of a process type in the order they are made; none where they are off.
+
+    Where the old web processes ended first, requests wait for the new ones: these are
+    given a while to listen, and get the requests then whatever they do.
+    """
+    mode = policies.mode(platform, app, process)
+    if mode is Mode.DISABLED and process == WEB:
+        base = defaults(platform, app)
+        patience_s = min(base.boot_timeout_s, policies.hold_s(platform, app))
+        return (replace(base, way=Way.LISTENING, warn=True, boot_timeout_s=patience_s),)
+    if mode is not Mode.ENABLED:
+        return ()
+    return of_process(platform, app, manifest_of(release), process)
+
+
+def of_process(
+    platform: Platform, app: App, manifest: AppManifest, process: str
+) -> tuple[Check, ...]:
+    """What checks:set says over app.json over the settings, even where checks are off."""
+    base = defaults(platform, app)
+    path, content = (platform.store.properties.get(app, "checks", key) for key in PLACE)
+    entries = [one for one in manifest.healthchecks.get(process, ()) if one.type in AT_DEPLOY]
+    if process == WEB and (path or content):
+        found = [replace(base, path=path or "/", content=content or "")]
+    elif entries:
+        ordered = sorted(entries, key=lambda one: AT_DEPLOY.index(one.type))
+        found = [from_manifest(base, one) for one in ordered]
+    else:
+        found = [base if process == WEB else replace(base, way=Way.UPTIME)]
+    return tuple(replace(one, **numbers(platform, app)) for one in found)
+
+
+PLACE = ("path", "content")
+
+
+def defaults(platform: Platform, app: App) -> Check:
+    """A check that takes any HTTP answer, as the settings have it."""
+    settings = platform.settings
+    domains = platform.store.domains.effective(app)
+    return Check(
+        port=environment.PORT,
+        timeout_s=settings.check_timeout_s,
+        attempts=settings.check_attempts,
+        wait_s=settings.check_wait_s,
+        uptime_s=settings.check_uptime_s,
+        boot_timeout_s=settings.boot_timeout_s,
+        host=next((name for name in domains if "*" not in name), "localhost"),
+    )
+
+
+def from_manifest(base: Check, entry: HealthCheck) -> Check:
+    """One entry of app.json; what it does not say is the base's."""
+    return replace(
+        base,
+        way=way(entry),
+        name=entry.name,
+        path=entry.path or "/",
+        port=entry.port or base.port,
+        scheme=entry.scheme,
+        content=entry.content,
+        headers=entry.headers,
+        command=entry.command,
+        uptime_s=base.uptime_s if entry.uptime_s is None else entry.uptime_s,
+        attempts=entry.attempts or base.attempts,
+        timeout_s=entry.timeout_s or base.timeout_s,
+        wait_s=base.wait_s if entry.wait_s is None else entry.wait_s,
+        initial_delay_s=entry.initial_delay_s or 0,
+        warn=entry.warn,
+        on_failure=strings(entry.on_failure.get("command")),
+    )
+
+
+def way(entry: HealthCheck) -> Way:
+    """The one kind that counts."""
+    if entry.command:
+        return Way.COMMAND
+    if entry.listening:
+        return Way.LISTENING
+    return Way.HTTP if entry.uptime_s is None else Way.UPTIME
+
+
+def strings(value: object) -> tuple[str, ...]:
+    """A command line: a list of strings, anything else is none."""
+    if isinstance(value, str):
+        return ("/bin/sh", "-c", value)
+    return tuple(str(word) for word in value) if isinstance(value, list) else ()
+
+
+def numbers(platform: Platform, app: App) -> Mapping[str, Any]:
+    """What checks:set says of patience, for every check of the app."""
+    found = {key: policies.value(platform, app, "checks", key) for key in NUMBERS}
+    return {
+        NUMBERS[key]: int(text) if key == "attempts" else float(text)
+        for key, text in found.items()
+        if text is not None
+    }

@@ -1,0 +1,78 @@
+"""Handover: processes whose checks are disabled never run beside their successors.
+
+The old ones end first. Web requests wait in the proxy meanwhile, so that giving up
+the overlap costs time, not requests; when the new ones fail, the old ones come back.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from paas.console import Console
+from paas.deploy import boot, fleet, policies, retire, route
+from paas.deploy.boot import WEB, Slot
+from paas.errors import PaasError
+from paas.model.app import App
+from paas.model.check import Mode
+from paas.model.container import Container
+from paas.model.route import RouteState
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def room_made(
+    platform: Platform, app: App, fresh: Sequence[Slot], console: Console
+) -> Iterator[None]:
+    """End what must not run beside the fresh slots, for the time of the block and after."""
+    leaving = [
+        one
+        for one in fleet.in_service(platform, app)
+        if slot_of(one) in fresh and policies.mode(platform, app, one.spec.process) is Mode.DISABLED
+    ]
+    if not leaving:
+        yield
+        return
+    try:
+        dismiss(platform, app, leaving, console)
+        yield
+    except BaseException:
+        bring_back(platform, app, [slot_of(one) for one in leaving])
+        raise
+
+
+def slot_of(container: Container) -> Slot:
+    return boot.slot_of(container.spec.process, container.spec.index)
+
+
+def dismiss(platform: Platform, app: App, leaving: Sequence[Container], console: Console) -> None:
+    """Out of service, requests held, then ended."""
+    gone = {one.id for one in leaving}
+    with fleet.changing(app):
+        fleet.install(platform, app, [one for one in fleet.ids(platform, app) if one not in gone])
+        now = route.current(platform, app)
+        if any(one.spec.process == WEB for one in leaving) and not now.peers:
+            hold_s = policies.hold_s(platform, app)
+            now = replace(now, state=RouteState.HELD, hold_s=hold_s)
+        platform.proxy.publish(now)
+    for one in leaving:
+        console.step(f"Stopping {one.spec.hostname} first: its checks are disabled")
+        with fleet.in_hand(one.id):
+            retire.retire(platform, one)
+
+
+def bring_back(platform: Platform, app: App, slots: Sequence[Slot]) -> None:
+    """The release that served runs in these slots again."""
+    current = platform.store.releases.current(app)
+    if current is None:
+        return
+    try:
+        wanted = [slot for slot in boot.wanted(platform, app, current) if slot in slots]
+        for one in boot.start_all(platform, [boot.spec(platform, app, current, s) for s in wanted]):
+            if not fleet.add(platform, app, one):
+                platform.engine.remove(one.id)
+        route.publish(platform, app)
+    except (PaasError, OSError):
+        log.exception("%s of %s could not be brought back at once", slots, app.name)

@@ -1,0 +1,73 @@
+"""Policies: what an app's properties decide about its deploys, its value over the instance's."""
+
+from paas.model.app import App
+from paas.model.check import Mode
+from paas.model.restart import RestartPolicy
+from paas.platform import Platform
+
+ALL_PROCESSES = "_all_"
+
+
+def value(platform: Platform, app: App, namespace: str, key: str) -> str | None:
+    """The app's property, or the instance's, or None."""
+    get = platform.store.properties.get
+    return get(app, namespace, key) or get(None, namespace, key)
+
+
+def number(platform: Platform, app: App, namespace: str, key: str, default: float) -> float:
+    """A property that is a number; the default where nobody set it."""
+    text = value(platform, app, namespace, key)
+    return default if text is None else float(text)
+
+
+def restart(platform: Platform, app: App) -> RestartPolicy:
+    """When processes that ended are started again."""
+    text = value(platform, app, "ps", "restart-policy")
+    return RestartPolicy.parse(text) if text else RestartPolicy()
+
+
+def stop_grace_s(platform: Platform, app: App) -> float:
+    """Time between SIGTERM and SIGKILL."""
+    return number(platform, app, "ps", "stop-timeout-seconds", platform.settings.stop_grace_s)
+
+
+def wait_to_retire_s(platform: Platform, app: App) -> float:
+    """Time an old container has to finish its requests."""
+    return number(platform, app, "checks", "wait-to-retire", platform.settings.drain_s)
+
+
+def hold_s(platform: Platform, app: App) -> float:
+    """How long requests wait while the app is paused."""
+    return number(platform, app, "ps", "pause-seconds", platform.settings.hold_s)
+
+
+def held(platform: Platform, app: App) -> bool:
+    """Whether the app is paused: its requests wait in the proxy."""
+    return platform.store.properties.get(app, "ps", "held") is not None
+
+
+def rollback_window_s(platform: Platform, app: App) -> float:
+    """How long after its switch a release that crashes is rolled back; 0: never."""
+    text = value(platform, app, "ps", "auto-rollback") or "true"
+    if text in ("true", "false"):
+        return platform.settings.rollback_window_s if text == "true" else 0.0
+    return float(text)
+
+
+def replaces(platform: Platform, app: App) -> bool:
+    """Whether a new push takes the place of one that still waits."""
+    return (value(platform, app, "git", "queue") or "replace") == "replace"
+
+
+def listed(platform: Platform, app: App, key: str) -> tuple[str, ...]:
+    """Process types whose checks are `disabled` or `skipped`."""
+    text = platform.store.properties.get(app, "checks", key)
+    return tuple(text.split(",")) if text else ()
+
+
+def mode(platform: Platform, app: App, process: str) -> Mode:
+    """What a switch does about the checks of a process type."""
+    for key, found in (("disabled", Mode.DISABLED), ("skipped", Mode.SKIPPED)):
+        if {process, ALL_PROCESSES} & set(listed(platform, app, key)):
+            return found
+    return Mode.ENABLED
