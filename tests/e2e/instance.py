@@ -19,6 +19,7 @@ SETTING_KEYS = (
     *("ssh_port", "http_port", "https_port", "uid_base", "subnet_pool"),
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
     *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
+    "patrol_s",
 )
 
 
@@ -32,13 +33,15 @@ class Instance:
         self.home.mkdir(parents=True, exist_ok=True)
         self.key = self.home / "id_ed25519"
         self.process: subprocess.Popen[bytes] | None = None
+        self.variables: dict[str, str] = {}  # for the daemon, beside its settings
+        self.log_mark = 0  # where in the daemon's log a test began
 
     # -- the daemon ------------------------------------------------------------------
 
     @property
     def environment(self) -> dict[str, str]:
         values = {f"PAAS_{key.upper()}": str(getattr(self.settings, key)) for key in SETTING_KEYS}
-        return {**os.environ, **values, "PAAS_PYTHON": sys.executable}
+        return {**os.environ, **values, **self.variables, "PAAS_PYTHON": sys.executable}
 
     def start(self) -> None:
         log = (self.root / "paasd.log").open("ab")

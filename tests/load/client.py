@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.load.record import Exchange, Record
@@ -158,7 +159,7 @@ class Client:
             until = time.monotonic() + self.mix.socket_s * random.random()
             while time.monotonic() < until and not self.load.over:
                 text = str(random.random()).encode()
-                await self.timed("echo", lambda text=text: connection.echo(text))
+                await self.timed("echo", partial(connection.echo, text))
                 await asyncio.sleep(self.mix.echo_every_s)
             await self.timed("goodbye", connection.end)
         finally:

@@ -79,7 +79,9 @@ class Connection:
         status, headers = await self._answer_head()
         try:
             body = await self._reader.readexactly(int(headers.get("content-length", 0)))
-        except (asyncio.IncompleteReadError, OSError) as error:
+        except asyncio.IncompleteReadError as error:
+            raise Broken("closed within the answer") from error
+        except OSError as error:
             raise Broken(f"{type(error).__name__} within the answer") from error
         if status != 200:
             raise Broken(f"status {status}")

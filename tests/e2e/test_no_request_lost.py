@@ -1,0 +1,106 @@
+"""No request is lost: raw clients that never retry, while everything is done to their app.
+
+The long version is `python -m tests.load`.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.instance import Instance
+from tests.load.client import NEIGHBOUR, Load, Mix
+from tests.load.driver import Driver
+from tests.load.stage import deployed, target
+from tests.load.wire import Broken, Connection, Target
+
+# all shorter than the drain time, and longer than a deploy
+EVERYTHING = Mix(socket_s=4.0, poll_s=3.0, upload_bytes=16 << 20, upload_bytes_per_s=6 << 20)
+PAGES = Mix(post=0, sockets=0, polls=0, uploads=0)
+# what a killed container or daemon must not cost: requests that may be repeated, and open ones
+PATIENT = Mix(post=1, sockets=2, polls=2, uploads=0, socket_s=4.0, poll_s=3.0)
+
+
+@contextmanager
+def load(platform: Instance, **mixes: Mix) -> Iterator[Load]:
+    made = Load({app: (target(platform, app), mix) for app, mix in mixes.items()})
+    made.begin()
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def processes(running: Load, since: float) -> set[str]:
+    """Who has answered since."""
+    return {one.process for one in running.record.exchanges[:] if one.began > since and one.process}
+
+
+def wait_for_instances(running: Load, count: int) -> set[str]:
+    """Until that many processes share the requests; who they are."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        since = time.monotonic()
+        time.sleep(0.5)
+        if len(found := processes(running, since)) == count:
+            return found
+    raise AssertionError(f"{count} processes never shared the requests")
+
+
+def crash(there: Target) -> None:
+    """Have the process that gets this end at once."""
+
+    async def ask() -> None:
+        connection = await Connection.open(there)
+        try:
+            await connection.post("/crash", 0, nothing())
+        except Broken:
+            return
+        finally:
+            connection.close()
+        raise AssertionError("nobody crashed")
+
+    asyncio.run(ask())
+
+
+async def nothing():
+    for part in ():
+        yield part
+
+
+def test_no_request_is_lost_while_an_app_is_deployed_scaled_and_restarted(platform: Instance):
+    repository = deployed(platform, "busy", 2)
+    deployed(platform, "calm", 1)
+    driver = Driver(repository, 2)
+    with load(platform, busy=EVERYTHING, calm=NEIGHBOUR) as running:
+        time.sleep(1)
+        driver.run(12, pause_s=0.5, until=time.monotonic() + 45)
+    assert [one for one in driver.done if one.failure] == []
+    assert len(driver.done) == 12
+    assert running.record.failures == []
+    kinds = running.record.kinds()
+    assert set(kinds) == {"new", "kept", "post", "socket", "echo", "goodbye", "poll", "upload"}
+    assert len({one.release for one in running.record.exchanges if one.app == "busy"}) >= 8
+
+
+def test_a_crashed_instance_costs_no_page_and_is_back(platform: Instance):
+    deployed(platform, "frail", 2)
+    with load(platform, frail=PAGES) as running:
+        before = wait_for_instances(running, 2)
+        crash(target(platform, "frail"))
+        deadline = time.monotonic() + 20
+        while len(wait_for_instances(running, 2) - before) != 1:
+            assert time.monotonic() < deadline, "the crashed instance did not come back"
+    assert running.record.failures == []
+
+
+def test_a_killed_daemon_costs_no_request_not_even_of_what_it_was_retiring(platform: Instance):
+    repository = deployed(platform, "lasting", 1)
+    with load(platform, lasting=PATIENT) as running:
+        time.sleep(1)
+        repository.deploy({"page.txt": "new"})
+        platform.kill()
+        time.sleep(0.5)
+        platform.start()
+        time.sleep(1)
+    assert running.record.failures == []
