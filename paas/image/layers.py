@@ -133,10 +133,13 @@ class Layers:
 
 
 def remove_all(paths: Sequence[Path]) -> None:
-    """Delete directories; one that cannot be is told, and left."""
+    """Delete files and directories; one that cannot be is told, and left."""
     for path in paths:
         try:
-            remove_tree(path)
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            else:
+                path.unlink()
         except OSError as error:
             log.warning("%s stays: %s", path, error)
 

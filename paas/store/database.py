@@ -5,7 +5,9 @@ the modules beside this one only write statements.
 """
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -165,7 +167,24 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     """Settings of a new connection; the driver leaves transactions to us."""
     connection.isolation_level = None
     for pragma in PRAGMAS:
-        connection.execute(pragma)
+        patiently(connection, pragma)
+
+
+def patiently(connection: Any, statement: str) -> None:
+    """Execute it; the switch to WAL fails at once while another process does the same.
+
+    SQLite calls no busy handler there (sqlite.org/wal.html).
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def begin_sqlite(connection: Connection) -> None:
