@@ -11,6 +11,7 @@ from lifecycle.say import Failure
 PLACE = Place(build_dir="/app", cache_dir="/cache", env_dir="/config")
 RESULT_DIR = "/result"
 SOURCE_DIR = "/tmp/source"
+SWITCHES = ("--again", "--grown")
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +34,8 @@ def run(argv: list[str]) -> int:
     if verb == "layer":
         from lifecycle.layer import layer  # noqa: PLC0415 - each run needs one of the two
 
-        return layer(PLACE, SOURCE_DIR, json.loads(options["layer"]))
+        plan = json.loads(options["layer"])
+        return layer(PLACE, SOURCE_DIR, plan, grown="grown" in options)
     from lifecycle.build import build  # noqa: PLC0415 - as above
 
     named = [name for name in options.get("buildpacks", "").split(",") if name]
@@ -42,15 +44,16 @@ def run(argv: list[str]) -> int:
 
 
 def pairs(arguments: list[str]) -> dict[str, str]:
-    """`--name value` and bare `--again`; who calls is the daemon, so no more is needed."""
+    """`--name value` and bare switches; who calls is the daemon, so no more is needed."""
     options: dict[str, str] = {}
     rest = iter(arguments)
     for word in rest:
-        options[word.removeprefix("--")] = "" if word == "--again" else next(rest)
+        options[word.removeprefix("--")] = "" if word in SWITCHES else next(rest)
     return options
 
 
 def failed(failure: Failure) -> int:
     """The daemon says it, as the last lines the pusher sees."""
-    results.write(RESULT_DIR, "error", {"message": failure.message, "hint": failure.hint})
+    error = {"message": failure.message, "hint": failure.hint, "certain": failure.certain}
+    results.write(RESULT_DIR, "error", error)
     return 1

@@ -10,12 +10,16 @@ target: int | None = 1
 
 
 class Failure(Exception):
-    """A build that cannot go on: one line of cause, one line of remedy."""
+    """A build that cannot go on: one line of cause, one line of remedy.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    certain: the cause is in the app's files, so trying again another way is of no use.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, certain: bool = True) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.certain = certain
 
 
 def step(text: str) -> None:

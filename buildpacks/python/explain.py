@@ -96,7 +96,9 @@ def uv(output: str) -> Failure:
             f"the requirements contradict each other: {reason[:600]}",
             "loosen or change one of the versions named",
         )
-    return Failure(f"installing failed: {last_cause(output)}", "see uv's lines above")
+    return Failure(
+        f"installing failed: {last_cause(output)}", "see uv's lines above", certain=False
+    )
 
 
 def poetry(output: str) -> Failure:
@@ -107,7 +109,7 @@ def poetry(output: str) -> Failure:
         )
     if "No solution found" in output or "Failed to fetch" in output:
         return uv(output)
-    return Failure(f"poetry failed: {last_cause(output)}", "see its lines above")
+    return Failure(f"poetry failed: {last_cause(output)}", "see its lines above", certain=False)
 
 
 def last_cause(output: str) -> str:

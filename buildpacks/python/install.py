@@ -50,7 +50,10 @@ def runtime(source: str, cache: str, variables: dict[str, str], plan: dict[str, 
 
 
 def dependencies(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
-    """A virtual environment at /app/.venv with what the key files ask for, byte-compiled."""
+    """A virtual environment at /app/.venv with just what the key files ask for, byte-compiled.
+
+    One that has grown holds what the last key files asked for already.
+    """
     base = environment(cache, variables, dict(os.environ))
     python = version.base(plan["runtime"])
     chosen = manifests.chosen(source)
@@ -58,7 +61,8 @@ def dependencies(source: str, cache: str, variables: dict[str, str], plan: dict[
         say.step("Making a virtual environment")
     else:
         say.step(f"Installing dependencies with uv ({TITLES[chosen.kind]})")
-    run([UV, "venv", "--quiet", "--python", python, VENV], base, source)
+    if not plan.get("grown"):
+        run([UV, "venv", "--quiet", "--python", python, VENV], base, source)
     if chosen.kind == "uv":
         sync(source, base)
     elif chosen.kind != manifests.NOTHING:
@@ -71,7 +75,8 @@ def sync(source: str, base: dict[str, str]) -> None:
 
 
 def install(requirements: str, base: dict[str, str], source: str) -> None:
-    run([UV, "pip", "install", "--compile-bytecode", "--requirements", requirements], base, source)
+    argv = [UV, "pip", "install", "--exact", "--compile-bytecode", "--requirements", requirements]
+    run(argv, base, source)
 
 
 def run(argv: list[str], base: dict[str, str], cwd: str) -> None:

@@ -39,6 +39,7 @@ def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
                 "files": source.files,
                 "provides": [VENV],
                 "shared": False,
+                "grows": True,
                 "variables": source.variables,
             }
         )

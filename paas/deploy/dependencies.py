@@ -4,28 +4,41 @@ A key is a hash of the stack, the buildpack's own files, the runtime version, th
 listed source files' content and the config that changes what installers do. A
 layer that only our own buildpack's code fills (`shared`) serves every app; one
 that runs packages' install scripts belongs to its app, so that no app can slip
-something into another's.
+something into another's. Such a layer may grow: it is installed on top of the last
+one of its kind, and takes over by hard links what that left as it was.
 """
 
 import hashlib
 import json
+import logging
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from paas.deploy.workshop import BUILDPACKS, Workshop, failure, run
 from paas.errors import PaasError
+from paas.image import growth
+from paas.model.container import ExitStatus
 from paas.model.release import Layer
+
+log = logging.getLogger(__name__)
 
 # config vars that installers read: a change of one makes another layer
 BUILD_CONFIG = re.compile(
     r"(PIP|UV|NPM|npm|NODE|YARN|PNPM|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS|LDFLAGS|EXTRA)(_.*)?"
 )
 WHOLE_TREE = "."
+# property: the last layer of each kind that grows, and what it was made of
+BASES = "layer-bases"
 # a plan is handed to the build as one argument (MAX_ARG_STRLEN, execve(2))
 LAYERS_AT_MOST, PLAN_BYTES = 16, 96 << 10
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+
+
+class GrowthFailed(PaasError):
+    """A layer could not be made on top of another; without it, it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,13 @@ class LayerPlan:
     runtime: str
     files: tuple[str, ...]
     shared: bool
+    provides: tuple[str, ...]
     document: dict[str, Any]
+
+    @property
+    def grows(self) -> bool:
+        """Whether it may be installed on top of an earlier one; never across apps."""
+        return bool(self.document.get("grows")) and not self.shared
 
     @classmethod
     def parse(cls, document: Any) -> "LayerPlan":
@@ -49,6 +68,7 @@ class LayerPlan:
                 str(document.get("runtime", "")),
                 tuple(str(path) for path in document.get("files", ())),
                 bool(document.get("shared", False)),
+                tuple(f"app/{path}" for path in document.get("provides", ())),
                 dict(document),
             )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -81,56 +101,128 @@ def make(shop: Workshop, plans: list[LayerPlan]) -> list[tuple[LayerPlan, Layer]
     """
     have: list[tuple[LayerPlan, Layer]] = []
     for plan in plans:
-        below = [layer for earlier, layer in have if earlier.shared or not plan.shared]
-        layer = find(shop, plan) or make_one(shop, plan, below)
+        under = [layer for earlier, layer in have if earlier.shared or not plan.shared]
+        layer = find(shop, plan) or make_one(shop, plan, under)
         have.append((plan, layer))
     return have
 
 
-def make_one(shop: Workshop, plan: LayerPlan, below: list[Layer]) -> Layer:
-    """Install one layer in a build container that sees only the files in its key."""
+def make_one(shop: Workshop, plan: LayerPlan, under: list[Layer]) -> Layer:
+    """Install one layer: on top of the app's last one of this kind, or else from nothing."""
+    if not plan.grows:
+        return installed(shop, plan, under, None)
+    extended = extends(plan, under)
+    apart = [layer for layer in under if layer != extended]
+    if (base := last(shop, plan) or extended) is not None:
+        try:
+            return kept(shop, plan, installed(shop, plan, apart, base))
+        except (GrowthFailed, OSError) as error:
+            log.info("%s of %s is made from nothing: %s", plan.name, shop.app.name, error)
+            shop.console.step("Once more, from nothing")
+    return kept(shop, plan, installed(shop, plan, apart, None))
+
+
+def installed(shop: Workshop, plan: LayerPlan, under: list[Layer], base: Layer | None) -> Layer:
+    """Install in a build container that sees only the files in the key, and what base has."""
     layers = shop.platform.layers
-    base = shop.platform.settings.uids(shop.app.slot)
-    upper = layers.new_upper(base)
-    arguments = ("layer", "--layer", json.dumps(plan.document))
+    uids = shop.platform.settings.uids(shop.app.slot)
+    upper = layers.new_upper(uids)
+    arguments = ["layer", "--layer", json.dumps(plan.document), *(("--grown",) if base else ())]
+    stack = [*under, base] if base else under
     try:
-        status, results = run(shop, arguments, below, upper, files(shop, plan), shared=plan.shared)
+        status, results = run(
+            shop, tuple(arguments), stack, upper, files(shop, plan), shared=plan.shared
+        )
         if status.code != 0:
-            raise failure(shop, status, results)
-        return layers.adopt(upper, key(shop, plan), base)
+            raise broken(shop, status, results, base)
+        if plan.grows:
+            growth.complete(upper, layers.path(base) if base else None, plan.provides)
+        return layers.adopt(upper, key(shop, plan), uids)
     except BaseException:
         layers.discard(upper)
         raise
 
 
+def extends(plan: LayerPlan, under: list[Layer]) -> Layer | None:
+    """The layer of the same pack that this one holds everything of, and more."""
+    start = f"{plan.pack}-{plan.document.get('extends')}-"
+    return next((layer for layer in under if layer.id.startswith(start)), None)
+
+
+def last(shop: Workshop, plan: LayerPlan) -> Layer | None:
+    """The app's last layer of this kind, when only its files' content was another."""
+    text = shop.platform.store.properties.get(shop.app, BASES, f"{plan.pack}/{plan.name}") or ""
+    made_of, _, layer_id = text.partition(" ")
+    return shop.platform.layers.find(layer_id) if made_of == basis(shop, plan) else None
+
+
+def kept(shop: Workshop, plan: LayerPlan, layer: Layer) -> Layer:
+    """The layer, remembered as the last of its kind."""
+    text = f"{basis(shop, plan)} {layer.id}"
+    shop.platform.store.properties.set(shop.app, BASES, f"{plan.pack}/{plan.name}", text)
+    return layer
+
+
+def broken(
+    shop: Workshop, status: ExitStatus, results: dict[str, Any], base: Layer | None
+) -> PaasError:
+    """Why installing failed; GrowthFailed when it might work without the base."""
+    error = failure(shop, status, results)
+    limit = status.out_of_memory or status.out_of_disk
+    if base is None or limit or results.get("error", {}).get("certain") is True:
+        return error
+    return GrowthFailed(error.message, error.hint)
+
+
 def files(shop: Workshop, plan: LayerPlan) -> tuple[str, ...] | None:
-    """The planned files that the commit has; None, all of them, for a plan of the whole tree."""
+    """The planned files and folders that the commit has; None, all of it, for the whole tree."""
     if WHOLE_TREE in plan.files:
         return None
-    return tuple(path for path in plan.files if path in shop.source.files)
+    tree = shop.source.files
+    return tuple(path for path in plan.files if path in tree or any(below(tree, path)))
+
+
+def below(tree: Iterable[str], path: str) -> Iterator[str]:
+    """The files in a planned folder, which is named with a slash at its end."""
+    return (name for name in tree if path.endswith("/") and name.startswith(path))
 
 
 def key(shop: Workshop, plan: LayerPlan) -> str:
     """The layer's id: a hash of everything its content depends on."""
+    parts = {**surroundings(shop, plan), "plan": plan.document, "files": file_ids(shop, plan)}
+    return f"{plan.pack}-{plan.name}-{digest(parts)}"
+
+
+def basis(shop: Workshop, plan: LayerPlan) -> str:
+    """A hash of what a layer must have in common with one that it grows out of."""
+    return digest({**surroundings(shop, plan), "runtime": plan.runtime})
+
+
+def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
+    """What goes into a layer beside the plan and the files."""
     parts: dict[str, Any] = {
         "stack": shop.platform.stack.digest,
         "buildpack": revision(plan.pack),
-        "plan": plan.document,
-        "files": file_ids(shop, plan),
     }
     if not plan.shared:
         parts["app"] = shop.app.id
         parts["config"] = {k: v for k, v in shop.config.items() if BUILD_CONFIG.fullmatch(k)}
-    text = json.dumps(parts, sort_keys=True)
-    return f"{plan.pack}-{plan.name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    return parts
+
+
+def digest(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def file_ids(shop: Workshop, plan: LayerPlan) -> list[tuple[str, str, str]]:
     """Path, mode and git's content hash of each file the layer is made from."""
     tree = shop.source.files
     chosen = files(shop, plan)
-    paths = sorted(tree) if chosen is None else chosen
-    return [(path, tree[path].mode, tree[path].oid) for path in paths]
+    if chosen is None:
+        paths = set(tree)
+    else:
+        paths = {name for path in chosen for name in (path, *below(tree, path)) if name in tree}
+    return [(path, tree[path].mode, tree[path].oid) for path in sorted(paths)]
 
 
 @cache

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paas.image import growth
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPS = REPOSITORY / "tests" / "apps"
 LIFECYCLE = ("/usr/bin/python3", "-I", "-S", "/buildpacks/lifecycle")
@@ -88,6 +90,7 @@ class Sandbox:
         self.root = root
         self.stack = list(stack)
         self.kept: dict[str, Path] = {}
+        self.bases: dict[tuple[str, ...], Path] = {}
         self.count = 0
 
     def folder(self, name: str) -> Path:
@@ -107,19 +110,22 @@ class Sandbox:
         buildpacks: Sequence[str] = (),
         config: dict[str, str] | None = None,
         archive: bytes | None = None,
-        cache: str = "cache",
+        app: str = "",
     ) -> Built:
-        """Build as the daemon does: ask for the plan, make its layers, build on top."""
+        """Build as the daemon does: ask for the plan, make its layers, build on top.
+
+        app: builds of one app share a cache, and its layers grow out of earlier ones.
+        """
         archive = archive or packed(files_of(source))
         options = ["--buildpacks", ",".join(buildpacks)] if buildpacks else []
-        folders = {"config": self.config(config or {}), "cache": self.folder(cache)}
+        folders = {"config": self.config(config or {}), "cache": self.folder(f"cache-{app}")}
         first = self.run([*LIFECYCLE, "build", *options], [], archive, **folders)
         if first.status != LAYERS_NEEDED:
             return Built(first.status, first.output, [first.upper], first.results)
         plan = first.results["plan"]["layers"]
         output, below = first.output, []
         for document in plan:
-            made = self.layer(document, below, archive, **folders)
+            made = self.layer(app, document, below, archive, **folders)
             output += made.output
             if made.status:
                 return Built(made.status, output, [made.upper, *below], made.results, plan)
@@ -134,20 +140,41 @@ class Sandbox:
         output += last.output
         return Built(last.status, output, [last.upper, *image], last.results, plan)
 
-    def layer(self, document: dict, below: list[Path], archive: bytes, **folders: Path) -> Run:
+    def layer(
+        self, app: str, document: dict, below: list[Path], archive: bytes, **folders: Path
+    ) -> Run:
         """A layer of the plan, or the one made of the same files before."""
+        config = [path.read_text() for path in sorted(folders["config"].iterdir())]
         key = hashlib.sha256(
-            json.dumps([document, [str(path) for path in below]]).encode()
+            json.dumps([document, [str(path) for path in below], config]).encode()
             + listed(archive, document["files"])
-            + b"".join(path.read_bytes() for path in sorted(folders["config"].iterdir()))
         ).hexdigest()
-        argv = [*LIFECYCLE, "layer", "--layer", json.dumps(document)]
         if key in self.kept:
             return Run(0, "", self.kept[key], {})
-        done = self.run(argv, below, listed(archive, document["files"]), **folders)
+        kind = (app, document["pack"], document["name"], document["runtime"], *config)
+        grows = document.get("grows", False)
+        base = self.bases.get(kind) if grows and app else None
+        done = self.install(document, base, below, archive, **folders)
+        if done.status and base and not done.results["error"]["certain"]:
+            base, done = None, self.install(document, None, below, archive, **folders)
         if done.status == 0:
-            self.kept[key] = done.upper
+            if grows:
+                growth.complete(done.upper, base, [f"app/{path}" for path in document["provides"]])
+            self.kept[key] = self.bases[kind] = done.upper
         return done
+
+    def install(
+        self, document: dict, base: Path | None, below: list[Path], archive: bytes, **folders: Path
+    ) -> Run:
+        argv = [
+            *LIFECYCLE,
+            "layer",
+            "--layer",
+            json.dumps(document),
+            *(["--grown"] if base else []),
+        ]
+        stack = [base, *below] if base else below
+        return self.run(argv, stack, listed(archive, document["files"]), **folders)
 
     def config(self, variables: dict[str, str]) -> Path:
         folder = self.fresh("config")
@@ -329,9 +356,14 @@ def packed(files: dict[str, bytes], links: dict[str, str] | None = None) -> byte
 
 
 def listed(archive: bytes, names: list[str]) -> bytes:
-    """The archive with only the named files; all of it for the whole tree."""
+    """The archive with only the named files and folders; all of it for the whole tree."""
     if names == ["."]:
         return archive
+    folders = tuple(name for name in names if name.endswith("/"))
     with tarfile.open(fileobj=io.BytesIO(archive)) as source:
-        members = [member for member in source if member.name in names and member.isreg()]
+        members = [
+            member
+            for member in source
+            if (member.name in names or member.name.startswith(folders)) and member.isreg()
+        ]
         return packed({m.name: source.extractfile(m).read() for m in members})
