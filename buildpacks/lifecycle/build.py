@@ -19,11 +19,20 @@ LAYERS_NEEDED = 10
 MANIFEST_BYTES = 1 << 20
 
 
-def build(place: Place, result_dir: str, named: list[str], have: list[Any], *, again: bool) -> int:
+def build(
+    place: Place,
+    result_dir: str,
+    named: list[str],
+    have: list[Any],
+    files: dict[str, str],
+    *,
+    again: bool,
+) -> int:
     """The whole build; 0, or LAYERS_NEEDED. Raises Failure.
 
     named: the buildpacks set for the app. have: the layers mounted, as a plan's
-    `layers`. again: the same push a second time, so that what has been said is not.
+    `layers`. files: small files of the app whose text is a result, by its name.
+    again: the same push a second time, so that what has been said is not.
     """
     unpack_source(place, have)
     say.to(None if again else 1)
@@ -44,9 +53,8 @@ def build(place: Place, result_dir: str, named: list[str], have: list[Any], *, a
         {
             "buildpacks": names,
             "processes": released.get("default_process_types") or {},
-            "procfile": manifest(place, "Procfile"),
-            "app_json": manifest(place, "app.json"),
             "environment": environment,
+            **{name: manifest(place, path) for name, path in files.items()},
         },
     )
     return 0

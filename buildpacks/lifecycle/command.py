@@ -40,7 +40,8 @@ def run(argv: list[str]) -> int:
 
     named = [name for name in options.get("buildpacks", "").split(",") if name]
     have: list[Any] = json.loads(options.get("have", "[]"))
-    return build(PLACE, RESULT_DIR, named, have, again="again" in options)
+    files = {"procfile": options.get("procfile", "Procfile"), "app_json": "app.json"}
+    return build(PLACE, RESULT_DIR, named, have, files, again="again" in options)
 
 
 def pairs(arguments: list[str]) -> dict[str, str]:

@@ -12,7 +12,9 @@ from paas.errors import PaasError
 from paas.version import VERSION
 
 NAMESPACES = {
+    "app-json": "Where app.json is",
     "apps": "Create, list, rename, lock and destroy apps",
+    "builder": "What builds an app, and from which directory",
     "buildpacks": "Choose what builds an app",
     "checks": "How a new version is judged healthy",
     "config": "Environment variables of apps and of the instance",

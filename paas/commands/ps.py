@@ -18,8 +18,10 @@ from paas.commands.parameters import (
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import hold, pipeline, policies, receive, route
+from paas.deploy.source import PROCFILE
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
+from paas.model.names import tree_path
 from paas.model.push import Push
 from paas.model.restart import RestartPolicy
 
@@ -238,6 +240,12 @@ report.register(
                 "seconds between SIGTERM and SIGKILL",
                 whole_number(0, 86400, "seconds"),
                 lambda context: f"{context.platform.settings.stop_grace_s:g}",
+            ),
+            report.Property(
+                "procfile-path",
+                "the file that is read as Procfile, from the directory that is built",
+                tree_path,
+                lambda _: PROCFILE,
             ),
             report.Property(
                 "auto-rollback",

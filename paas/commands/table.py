@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Sequence
 
 from paas.commands import (  # noqa: F401 - importing a noun registers its commands
+    app_json,
     apps,
     basics,
+    builder,
     buildpacks,
     checks,
     config,
@@ -44,7 +46,9 @@ ARGUMENT_BYTES = 2 << 20
 MESSAGE_LENGTH = 4000
 # what `<namespace> <arguments>` stands for, as in dokku
 DEFAULTS = {
+    "app-json": "app-json:report",
     "apps": "apps:list",
+    "builder": "builder:report",
     "buildpacks": "buildpacks:list",
     "checks": "checks:report",
     "config": "config:show",

@@ -89,6 +89,7 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
     """
     upper = shop.platform.layers.new_upper(shop.platform.settings.uids(shop.app.slot))
     arguments = ["build", "--have", json.dumps([plan.document for plan, _ in have])]
+    arguments += ["--procfile", shop.source.procfile]
     if again:
         arguments.append("--again")
     chosen = shop.platform.store.buildpacks.list(shop.app)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paas.console import Console
-from paas.deploy import boot, ending, fleet, moving, prune, release, route
-from paas.deploy.build import build
+from paas.deploy import boot, builders, ending, fleet, moving, policies, prune, release, route
 from paas.deploy.notes import noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
@@ -52,11 +51,11 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         refuse_locked(app)
         console.step(f"Building {app.name} from {pushed.branch} ({pushed.new[:8]})")
         failpoint("source.inspect")
-        source = inspect(platform, pushed)
+        source = inspect(platform, app, pushed)
         failpoint("source.judged")
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
-        image = build(platform, app, source, config, console)
+        image = builders.build(platform, app, source, config, console)
         with dropped_on_failure(platform, app, image):
             image = release.predeploy(platform, app, image, source.manifest, console)
             release.prepare_formation(platform, app, source.manifest)
@@ -163,7 +162,8 @@ def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
         attempt(prune.image, platform, app, new.image)
         raise
     attempt(announce, platform, app, new, console)
-    prune.later(platform, app)
+    if policies.cleans_up(platform, app):
+        prune.later(platform, app)
 
 
 def announce(platform: Platform, app: App, new: Release, console: Console) -> None:

@@ -54,6 +54,11 @@ def rollback_window_s(platform: Platform, app: App) -> float:
     return float(text)
 
 
+def cleans_up(platform: Platform, app: App) -> bool:
+    """Whether releases beyond the number kept go after a deploy."""
+    return value(platform, app, "builder", "skip-cleanup") != "true"
+
+
 def replaces(platform: Platform, app: App) -> bool:
     """Whether a new push takes the place of one that still waits."""
     return (value(platform, app, "git", "queue") or "replace") == "replace"

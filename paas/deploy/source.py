@@ -3,10 +3,12 @@
 import json
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from paas.deploy import policies
 from paas.errors import PaasError
 from paas.model import app_json, checks_file, procfile
+from paas.model.app import App
 from paas.model.app_json import AppManifest
 from paas.model.push import Push, TreeEntry
 from paas.platform import Platform
@@ -17,38 +19,71 @@ MANIFEST_BYTES = 1 << 20
 LINK_BYTES = 4096
 ATTRIBUTES_BYTES = 64 << 10
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+PROCFILE, APP_JSON = "Procfile", "app.json"
 LFS_POINTER_BYTES = range(100, 250)  # pointer files are about 130 bytes; git-lfs spec
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A judged commit: its files by path, and what its Procfile and app.json say."""
+    """A judged commit: its files by path, and what its Procfile and app.json say.
+
+    root is the directory of the repository that is built ("" for all of it); paths
+    are as seen from there. procfile and app_json name the files read as such.
+    """
 
     push: Push
     files: dict[str, TreeEntry]
     processes: dict[str, str] | None
     manifest: AppManifest
+    root: str = ""
+    procfile: str = PROCFILE
+    app_json: str = APP_JSON
 
 
-def inspect(platform: Platform, push: Push) -> Source:
+def inspect(platform: Platform, app: App, push: Push) -> Source:
     """The commit's tree, or PaasError naming the first thing that cannot be deployed."""
-    entries = platform.repositories.tree(push.app, push.new, push.environment)
-    if not entries:
+    everything = platform.repositories.tree(push.app, push.new, push.environment)
+    if not everything:
         raise PaasError("the commit has no files", "add your app's files, commit and push again")
+    root = policies.value(platform, app, "builder", "build-dir") or ""
+    entries = below(app, root, everything)
     files = {entry.path: entry for entry in entries}
     refuse_submodules(entries)
     refuse_size(platform, entries)
-    refuse_escaping_links(platform, push, entries)
-    refuse_lfs_pointers(platform, push, files)
-    text = manifest_text(platform, push, files, "Procfile")
-    manifest = manifest_text(platform, push, files, "app.json")
+    refuse_escaping_links(platform, push, entries, root)
+    refuse_lfs_pointers(platform, push, everything, entries)
+    named = policies.value(platform, app, "ps", "procfile-path") or PROCFILE
+    manifest_named = policies.value(platform, app, "app-json", "appjson-path") or APP_JSON
+    text = manifest_text(platform, push, files, named)
+    manifest = manifest_text(platform, push, files, manifest_named)
     checks = manifest_text(platform, push, files, "CHECKS")
     return Source(
         push,
         files,
         None if text is None else procfile.parse(text),
         app_json.parse(with_checks(manifest or "{}", checks or "")),
+        root,
+        named,
+        manifest_named,
     )
+
+
+def below(app: App, root: str, entries: list[TreeEntry]) -> list[TreeEntry]:
+    """The entries of a directory, their paths as seen from there; all of them for no directory."""
+    if not root:
+        return entries
+    prefix = f"{root}/"
+    found = [
+        replace(entry, path=entry.path.removeprefix(prefix))
+        for entry in entries
+        if entry.path.startswith(prefix)
+    ]
+    if not found:
+        raise PaasError(
+            f"the commit has no directory {root}, which {app.name} is built from",
+            f"commit it, or choose another: paas builder:set {app.name} build-dir ...",
+        )
+    return found
 
 
 def with_checks(manifest: str, checks: str) -> str:
@@ -80,16 +115,19 @@ def refuse_size(platform: Platform, entries: list[TreeEntry]) -> None:
         )
 
 
-def refuse_escaping_links(platform: Platform, push: Push, entries: list[TreeEntry]) -> None:
+def refuse_escaping_links(
+    platform: Platform, push: Push, entries: list[TreeEntry], root: str
+) -> None:
     links = [entry for entry in entries if entry.mode == SYMLINK]
     for entry in links:
         if entry.size >= LINK_BYTES:
             raise PaasError(f"the symbolic link {entry.path[:200]} is {entry.size:,} bytes long")
+    what = root or "the repository"
     for entry, target in contents(platform, push, links):
         if escapes(entry.path, target.decode(errors="replace")):
             raise PaasError(
-                f"the symbolic link {entry.path} points outside the repository",
-                "link to a file of the repository, or create the link when the app starts",
+                f"the symbolic link {entry.path} points outside {what}",
+                f"link to a file of {what}, or create the link when the app starts",
             )
 
 
@@ -99,16 +137,18 @@ def escapes(path: str, target: str) -> bool:
     return target.startswith("/") or resolved == ".." or resolved.startswith("../")
 
 
-def refuse_lfs_pointers(platform: Platform, push: Push, files: dict[str, TreeEntry]) -> None:
+def refuse_lfs_pointers(
+    platform: Platform, push: Push, everything: list[TreeEntry], entries: list[TreeEntry]
+) -> None:
     """LFS keeps the content elsewhere: deploying the pointers would serve three lines of text."""
     attributes = [
         entry
-        for path, entry in files.items()
-        if posixpath.basename(path) == ".gitattributes" and entry.size <= ATTRIBUTES_BYTES
+        for entry in everything
+        if posixpath.basename(entry.path) == ".gitattributes" and entry.size <= ATTRIBUTES_BYTES
     ]
     if not any(b"filter=lfs" in text for _, text in contents(platform, push, attributes)):
         return
-    small = [entry for entry in files.values() if entry.size in LFS_POINTER_BYTES]
+    small = [entry for entry in entries if entry.size in LFS_POINTER_BYTES]
     for entry, text in contents(platform, push, small):
         if text.startswith(LFS_POINTER):
             raise PaasError(

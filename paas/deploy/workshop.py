@@ -132,7 +132,7 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
         return
     push = shop.source.push
     child = shop.platform.repositories.archive(
-        shop.app.name, push.new, push.environment, paths or ()
+        shop.app.name, push.new, push.environment, paths or (), shop.source.root
     )
     try:
         assert child.stdout is not None  # noqa: S101 - git archive was asked to write there

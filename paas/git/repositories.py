@@ -148,13 +148,16 @@ class Repositories:
         commit: str,
         environment: Mapping[str, str],
         paths: Sequence[str] = (),
+        root: str = "",
     ) -> subprocess.Popen[bytes]:
         """A started `git archive` whose stdout is a tar of the commit, or of some paths of it.
 
+        root: only this directory of the commit, paths and names being as seen from there.
         Nothing is left out or rewritten at the tree's wish; submodules are not in it.
         The caller reads to the end and waits.
         """
-        argv = ("-c", "tar.umask=0022", "archive", "--format=tar", commit_id(commit))
+        tree = f"{commit_id(commit)}:{root}" if root else commit_id(commit)
+        argv = ("-c", "tar.umask=0022", "archive", "--format=tar", tree)
         chosen = ("--", *(f":(top,literal){path}" for path in paths)) if paths else ()
         return self._start(app, (*argv, *chosen), environment)
 

@@ -62,6 +62,17 @@ def process_type(text: str) -> str:
     )
 
 
+def tree_path(text: str) -> str:
+    """A path within a repository, without `.`, `..` and doubled slashes, or UsageError."""
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if parts and ".." not in parts and not text.startswith("/") and text.isprintable():
+        return "/".join(parts)
+    raise UsageError(
+        f"{text[:80]!r} is not a path within a repository",
+        "give it from the repository's top, such as services/api",
+    )
+
+
 def branch_name(text: str) -> str:
     """A git branch name by the rules of git-check-ref-format, or PaasError."""
     bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//", text)
