@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle import packs, results, say, slugignore
+from lifecycle import debian, packs, results, say, slugignore
 from lifecycle.packs import Pack, Place
 from lifecycle.unpack import unpack
 
@@ -39,6 +39,7 @@ def build(
     leave_out(place)
     chosen, seen = packs.chosen(place, named)
     announce(seen)
+    debian.known = have
     plan = [layer for pack in chosen for layer in pack.plan(place)]
     say.to(1)
     names = [pack.name for pack in chosen]

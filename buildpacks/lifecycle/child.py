@@ -18,9 +18,17 @@ class Completed:
 
 
 def run(
-    argv: list[str], environment: dict[str, str], cwd: str, *, indent: bool = True
+    argv: list[str],
+    environment: dict[str, str],
+    cwd: str,
+    *,
+    indent: bool = True,
+    quiet: bool = False,
 ) -> Completed:
-    """Run a tool to its end, each line passed on as it comes, standard error included."""
+    """Run a tool to its end, each line passed on as it comes, standard error included.
+
+    quiet: nothing is passed on; what it said is in the result.
+    """
     import subprocess  # noqa: PLC0415 - 8 ms that most re-pushes never need
 
     tail: list[bytes] = []
@@ -37,7 +45,8 @@ def run(
     except OSError as error:
         raise Failure(f"{argv[0]} could not be started: {error.strerror}") from error
     for text in child.stdout or ():
-        say.write((b"       " if indent and text.strip() else b"") + text)
+        if not quiet:
+            say.write((b"       " if indent and text.strip() else b"") + text)
         tail.append(text)
         size += len(text)
         while size > TAIL_BYTES and len(tail) > 1:

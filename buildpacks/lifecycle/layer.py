@@ -9,7 +9,7 @@ import shutil
 import sys
 from typing import Any
 
-from lifecycle import packs
+from lifecycle import debian, packs
 from lifecycle.packs import Place
 from lifecycle.unpack import unpack
 
@@ -22,6 +22,9 @@ def layer(place: Place, source: str, plan: dict[str, Any], *, grown: bool) -> in
     Where folders of the app are among them, or all of it, they go to where the app
     will have them. grown: below /app is what the layer provided last time.
     """
+    if plan.get("system"):
+        debian.install(plan)
+        return 0
     files = plan.get("files", [])
     folders = tuple(name for name in files if name.endswith("/"))
     if folders or WHOLE_TREE in files:

@@ -32,6 +32,7 @@ BUILD_CONFIG = re.compile(
 WHOLE_TREE = "."
 # property: the last layer of each kind that grows, and what it was made of
 BASES = "layer-bases"
+SYSTEM_INSTALLER = "lifecycle/debian.py"
 # a plan is handed to the build as one argument (MAX_ARG_STRLEN, execve(2))
 LAYERS_AT_MOST, PLAN_BYTES = 16, 96 << 10
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -43,7 +44,11 @@ class GrowthFailed(PaasError):
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """One layer a buildpack asks for; document is its JSON as the lifecycle wrote it."""
+    """One layer a buildpack asks for; document is its JSON as the lifecycle wrote it.
+
+    system: "run" or "build" for one that is installed by root over that variant of the stack
+    alone, by the lifecycle itself; "" for all others.
+    """
 
     pack: str
     name: str
@@ -51,6 +56,7 @@ class LayerPlan:
     files: tuple[str, ...]
     shared: bool
     provides: tuple[str, ...]
+    system: str
     document: dict[str, Any]
 
     @property
@@ -69,6 +75,7 @@ class LayerPlan:
                 tuple(str(path) for path in document.get("files", ())),
                 bool(document.get("shared", False)),
                 tuple(f"app/{path}" for path in document.get("provides", ())),
+                str(document.get("system", "")),
                 dict(document),
             )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -77,6 +84,8 @@ class LayerPlan:
             raise PaasError(
                 f"the build asked for a layer of a strange name: {plan.pack}/{plan.name}"[:200]
             )
+        if plan.system not in ("", "run", "build") or (plan.system and not plan.shared):
+            raise PaasError(f"the build asked for a system layer {plan.system}"[:200])
         return plan
 
 
@@ -97,12 +106,13 @@ def find(shop: Workshop, plan: LayerPlan) -> Layer | None:
 def make(shop: Workshop, plans: list[LayerPlan]) -> list[tuple[LayerPlan, Layer]]:
     """Every planned layer in order, making those that do not exist yet.
 
-    A layer for every app is never made on top of one that an app's own code filled.
+    A layer for every app is never made on top of one that an app's own code filled, and a
+    system layer on top of none.
     """
     have: list[tuple[LayerPlan, Layer]] = []
     for plan in plans:
         under = [layer for earlier, layer in have if earlier.shared or not plan.shared]
-        layer = find(shop, plan) or make_one(shop, plan, under)
+        layer = find(shop, plan) or make_one(shop, plan, [] if plan.system else under)
         have.append((plan, layer))
     return have
 
@@ -131,7 +141,13 @@ def installed(shop: Workshop, plan: LayerPlan, under: list[Layer], base: Layer |
     stack = [*under, base] if base else under
     try:
         status, results = run(
-            shop, tuple(arguments), stack, upper, files(shop, plan), shared=plan.shared
+            shop,
+            tuple(arguments),
+            stack,
+            upper,
+            files(shop, plan),
+            shared=plan.shared,
+            system=plan.system,
         )
         if status.code != 0:
             raise broken(shop, status, results, base)
@@ -202,7 +218,7 @@ def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
     """What goes into a layer beside the plan and the files."""
     parts: dict[str, Any] = {
         "stack": shop.platform.stack.digest,
-        "buildpack": revision(plan.pack),
+        "buildpack": revision(*code(plan)),
     }
     if not plan.shared:
         parts["app"] = shop.app.id
@@ -212,6 +228,11 @@ def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
 
 def digest(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def code(plan: LayerPlan) -> tuple[str, ...]:
+    """Whose code fills the layer; a system layer outlives changes of all but its installer."""
+    return (SYSTEM_INSTALLER,) if plan.system else ("lifecycle", plan.pack)
 
 
 def file_ids(shop: Workshop, plan: LayerPlan) -> list[tuple[str, str, str]]:
@@ -226,11 +247,11 @@ def file_ids(shop: Workshop, plan: LayerPlan) -> list[tuple[str, str, str]]:
 
 
 @cache
-def revision(pack: str) -> str:
-    """A hash of a buildpack's own files and the lifecycle's."""
+def revision(*names: str) -> str:
+    """A hash of the files of our buildpacks with these names or in folders of these names."""
     digest = hashlib.sha256()
-    for folder in ("lifecycle", pack):
-        for path in sorted((BUILDPACKS / folder).rglob("*")):
+    for name in names:
+        for path in sorted([BUILDPACKS / name, *(BUILDPACKS / name).rglob("*")]):
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(
                     str(path.relative_to(BUILDPACKS)).encode() + b"\0" + path.read_bytes()

@@ -105,15 +105,19 @@ def run(
     paths: tuple[str, ...] | None,
     *,
     shared: bool = False,
+    system: str = "",
 ) -> tuple[ExitStatus, dict[str, Any]]:
     """Run the lifecycle with the commit (paths None) or some paths of it on its standard input.
 
     shared: what it makes will serve other apps too, so it sees neither this app's
-    config nor its cache.
+    config nor its cache. system: by the container's root, over that variant of the stack.
     """
     result = shop.directory / f"result-{secrets.token_hex(4)}"
-    make_owned(result, shop.platform.settings.uids(shop.app.slot) + APP_UID, 0o700)
-    spec = build_spec(shop, arguments, layers, upper, result, shared=shared)
+    uid = 0 if system else APP_UID
+    make_owned(result, shop.platform.settings.uids(shop.app.slot) + uid, 0o700)
+    stack = shop.platform.stack
+    below = stack.run_layers if system == "run" else stack.build_layers
+    spec = build_spec(shop, arguments, [*below, *layers], upper, result, shared=shared, uid=uid)
     shop.console.check_cancelled()
     with archive(shop, paths) as stdin:
         status = supervised(shop, spec, stdin)
@@ -172,6 +176,7 @@ def build_spec(
     result: Path,
     *,
     shared: bool,
+    uid: int,
 ) -> ContainerSpec:
     settings = shop.platform.settings
     cache = settings.state_dir / "cache" / str(shop.app.id)
@@ -182,8 +187,9 @@ def build_spec(
         kind=Kind.BUILD,
         process="build",
         index=1,
-        layers=(*shop.platform.stack.build_layers, *layers),
+        layers=tuple(layers),
         argv=(*LIFECYCLE, *arguments),
+        uid=uid,
         environment=build_environment(shop),
         limits=Limits(
             memory_bytes=settings.build_memory_bytes,

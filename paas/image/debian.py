@@ -37,6 +37,8 @@ BUILD = (
 # fmt: on
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+LISTS = "var/lib/apt/lists"
+STATUS = "var/lib/dpkg/status"
 UNWANTED = ("doc", "info", "lintian", "locale", "man")  # of /usr/share
 MOUNT_POINTS = ("app", "cache", "buildpacks", "config", "result", ".paas")
 TARGET_FILES = (".paas/init", ".paas/launch", "etc/hosts", "etc/hostname", "etc/resolv.conf")
@@ -47,7 +49,6 @@ LEFTOVERS = (
     "var/log",
     "var/cache/apt",
     "var/cache/debconf",
-    "var/lib/apt/lists",
 )
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 PRIVILEGED = stat.S_ISUID | stat.S_ISGID
@@ -71,7 +72,7 @@ def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: 
         command = bootstrap(suite, root, sources, configuration, proxies(runner))
         follow(runner, command, lambda line: stage(line, progress))
     shutil.rmtree(lists, ignore_errors=True)
-    (upper / "var/lib/apt/lists").rename(lists)
+    (upper / LISTS).rename(lists)
     furnish(upper, sources)
     finish(upper)
 
@@ -79,17 +80,23 @@ def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: 
 def install_build(
     suite: str, run: Path, upper: Path, lists: Path, runner: Runner, progress: Progress
 ) -> None:
-    """Add the build variant's packages to an upper over the run layer."""
+    """Add the build variant's packages to an upper over the run layer.
+
+    Apt's lists stay in it, and copies of both variants' status: buildpacks/lifecycle/debian.py
+    asks them what an app's own packages need, whatever lies above.
+    """
     with volatile_overlay(run, upper) as root, inhabited(root):
         (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
         apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
         if lists.is_dir():
-            shutil.copytree(lists, root / "var/lib/apt/lists", dirs_exist_ok=True)
+            shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
         else:
             follow(runner, (*APART, f"--root={root}", "--mount-proc", *apt, "update"), ignored)
         progress(f"Installing {len(BUILD)} packages that builds need")
         command = (*APART, f"--root={root}", "--mount-proc", *apt, "install", *BUILD)
         follow(runner, command, lambda line: stage(line, progress))
+        shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
+        shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
     finish(upper)
 
 

@@ -18,7 +18,7 @@ from paas.image.layers import Layers
 from paas.model.release import Layer
 from paas.settings import Settings
 
-REVISION = 2  # raise it when the way a stack is made changes what is in it
+REVISION = 3  # raise it when the way a stack is made changes what is in it
 
 Progress = Callable[[str], None]
 

@@ -44,8 +44,8 @@ mount --bind "$CERTIFICATES" "$ROOT$CERTIFICATES"
 mount -t proc proc "$ROOT/proc"; mount --rbind /dev "$ROOT/dev"
 mount -t tmpfs -o mode=1777 tmpfs "$ROOT/tmp"
 cd /
-exec /usr/bin/env -i $ENVIRONMENT /usr/sbin/chroot "$ROOT" /usr/bin/setpriv --reuid 1000 \
-  --regid 1000 --clear-groups --bounding-set=-all --no-new-privs -- "$@"
+exec /usr/bin/env -i $ENVIRONMENT /usr/sbin/chroot "$ROOT" /usr/bin/setpriv --reuid "$USER_ID" \
+  --regid "$USER_ID" --clear-groups --bounding-set=-all --no-new-privs -- "$@"
 """
 
 
@@ -144,14 +144,17 @@ class Sandbox:
         self, app: str, document: dict, below: list[Path], archive: bytes, **folders: Path
     ) -> Run:
         """A layer of the plan, or the one made of the same files before."""
-        config = [path.read_text() for path in sorted(folders["config"].iterdir())]
+        system = document.get("system", "")
+        below = [] if system else below
+        variables = [] if system else sorted(folders["config"].iterdir())
+        config = [path.read_text() for path in variables]
         key = hashlib.sha256(
             json.dumps([document, [str(path) for path in below], config]).encode()
             + listed(archive, document["files"])
         ).hexdigest()
         if key in self.kept:
             return Run(0, "", self.kept[key], {})
-        kind = (app, document["pack"], document["name"], document["runtime"], *config)
+        kind = (app, document["pack"], document["name"], document.get("runtime"), *config)
         grows = document.get("grows", False)
         base = self.bases.get(kind) if grows and app else None
         done = self.install(document, base, below, archive, **folders)
@@ -174,7 +177,8 @@ class Sandbox:
             *(["--grown"] if base else []),
         ]
         stack = [base, *below] if base else below
-        return self.run(argv, stack, listed(archive, document["files"]), **folders)
+        system = document.get("system", "")
+        return self.run(argv, stack, listed(archive, document["files"]), system=system, **folders)
 
     def config(self, variables: dict[str, str]) -> Path:
         folder = self.fresh("config")
@@ -191,12 +195,18 @@ class Sandbox:
         config: Path,
         cache: Path,
         environment: dict[str, str] | None = None,
+        system: str = "",
     ) -> Run:
-        """Run a program to its end on top of layers (top first)."""
+        """Run a program to its end on top of layers (top first).
+
+        system: as root, without a capability, over that variant of the stack alone.
+        """
         upper, result = self.fresh("upper"), self.fresh("result")
         child = self.start(
-            argv, layers, upper, config=config, cache=cache, result=result, environment=environment
-        )
+            argv, layers, upper, config=config, cache=cache, result=result,
+            environment=environment, user=0 if system else APP_UID,
+            stack=self.stack[-1:] if system == "run" else self.stack,
+        )  # fmt: skip
         output, _ = child.communicate(stdin)
         results = {path.stem: json.loads(path.read_text()) for path in result.glob("*.json")}
         return Run(child.returncode, output.decode(errors="replace"), upper, results)
@@ -211,9 +221,13 @@ class Sandbox:
         cache: Path,
         result: Path,
         environment: dict[str, str] | None = None,
+        user: int = APP_UID,
+        stack: Sequence[Path] = (),
     ) -> subprocess.Popen:
+        """stack: what is below the layers, top first; empty: what builds have."""
         os.chown(upper, 0, 0)
         upper.chmod(0o755)
+        os.chown(result, user, user)
         bundle = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
         inside = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -228,7 +242,8 @@ class Sandbox:
         }
         outside = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "LOWERS": ":".join(str(path) for path in [*layers, *self.stack]),
+            "USER_ID": str(user),
+            "LOWERS": ":".join(str(path) for path in [*layers, *(stack or self.stack)]),
             "UPPER": str(upper),
             "WORK": str(self.fresh("work")),
             "ROOT": str(self.fresh("root")),
@@ -265,6 +280,7 @@ class Sandbox:
             cache=self.fresh("cache"),
             result=self.fresh("result"),
             environment={**built.build["environment"], "PORT": str(port)},
+            stack=self.stack[-1:],
         )
         try:
             wait_listening(child, port)

@@ -43,7 +43,11 @@ def test_a_huge_result_is_not_read_whole(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "document",
-    [None, [], {}, {"pack": "../x", "name": "a"}, {"pack": "a", "name": "b/c"}, {"pack": "a"}],
+    [
+        *(None, [], {}, {"pack": "../x", "name": "a"}, {"pack": "a", "name": "b/c"}, {"pack": "a"}),
+        {"pack": "a", "name": "b", "shared": True, "system": "host"},
+        {"pack": "a", "name": "b", "shared": False, "system": "run"},
+    ],
 )
 def test_a_layer_of_a_strange_form_is_refused(document: object):
     with pytest.raises(PaasError):
