@@ -75,7 +75,7 @@ class Engine(Protocol):
         """Run argv as the container's user, in its namespaces and cgroup."""
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
-        """SIGTERM, up to grace_s, SIGKILL; then the exit status. The container stays listed."""
+        """Its stop signal, up to grace_s, SIGKILL; its exit status. The container stays listed."""
 
     def remove(self, container_id: str) -> None:
         """Kill if need be and free every kernel object and file but the log. Idempotent."""

@@ -57,6 +57,12 @@ def bind(
     mounts.bind(source, target, read_only=read_only, user_namespace=namespace)
 
 
+def show(path: Path, stored_base: int, uid_base: int, target: Path) -> None:
+    """A layer by itself at target, read-only, its owners shifted."""
+    with lower(path, stored_base, uid_base) as tree:
+        mounts.attach(tree, target)
+
+
 @contextmanager
 def lower(path: Path, stored_base: int, uid_base: int) -> Iterator[int]:
     """A read-only detached tree of one layer, with its owners shifted."""

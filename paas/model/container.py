@@ -1,6 +1,7 @@
 """What the engine is asked to run, and what it says is running."""
 
 import secrets
+import signal
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,18 @@ class Kind(StrEnum):
     BUILD = "build"
     RELEASE = "release"
     RUN = "run"
+
+
+class Power(StrEnum):
+    """What its first user may do inside, over the app's own range of ids and nothing else.
+
+    root: an image's root may change owners and become another user. tools: our own
+    programs that make images may mount and change their root as well.
+    """
+
+    NONE = "none"
+    ROOT = "root"
+    TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,8 @@ class ContainerSpec:
     given, is a directory on the state dir's filesystem that becomes the writable
     layer and is kept when the container is removed (builds commit it); otherwise
     the writable layer is a scratch filesystem of limits.scratch_bytes, gone with
-    the container. log, when given, is the file conmon appends the streams to.
+    the container. log, when given, is the file conmon appends the streams to. gid None:
+    the same as uid. shown are layers seen read-only as /layers/0, /layers/1, ...
     """
 
     id: str
@@ -71,13 +85,18 @@ class ContainerSpec:
     environment: dict[str, str] = field(default_factory=dict, repr=False)  # secrets
     release: int = 0
     uid: int = APP_UID
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
+    power: Power = Power.NONE
     cwd: str = "/app"
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
+    shown: tuple[Layer, ...] = ()
     tmpfs_bytes: int = 256 << 20
     upper: Path | None = None
     log: Path | None = None
     port: int = 5000
+    stop_signal: int = signal.SIGTERM
 
     @property
     def hostname(self) -> str:

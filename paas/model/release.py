@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from paas.model.image import ImageConfig, Step
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -22,7 +24,8 @@ class Image:
     """Layers, bottom first, and how processes start in them. Immutable.
 
     processes maps a process type to its command line (a shell command, run in
-    /app by buildpacks/launch).
+    /app by buildpacks/launch). Images that no buildpack made have a config; their
+    command lines are given to its entrypoint. steps: how it came to be, where that is known.
     """
 
     id: str
@@ -32,6 +35,8 @@ class Image:
     buildpacks: tuple[str, ...] = ()
     commit: str = ""
     manifest: dict[str, object] = field(default_factory=dict)  # app.json, parsed
+    config: ImageConfig | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

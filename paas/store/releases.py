@@ -1,6 +1,5 @@
 """Releases: numbered, immutable, at most one of them current."""
 
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -8,12 +7,10 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Dialect,
     Index,
     Integer,
     String,
     Table,
-    TypeDecorator,
     UniqueConstraint,
     delete,
     insert,
@@ -24,27 +21,10 @@ from sqlalchemy import (
 
 from paas.errors import AppNotFound, PaasError
 from paas.model.app import App
-from paas.model.release import Image, Layer, Release
+from paas.model.release import Image, Release
 from paas.store.apps import apps
 from paas.store.database import Database, Moment, app_column, metadata, now
-
-
-class ImageColumn(TypeDecorator[Image]):
-    """An image as JSON."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_bind_param(self, value: Image | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return value and asdict(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Image | None:  # noqa: ARG002
-        if value is None:
-            return None
-        layers = tuple(Layer(**layer) for layer in value.pop("layers"))
-        buildpacks = tuple(value.pop("buildpacks"))
-        return Image(layers=layers, buildpacks=buildpacks, **value)
-
+from paas.store.image_column import ImageColumn
 
 releases = Table(
     "releases",

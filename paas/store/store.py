@@ -8,13 +8,17 @@ from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
 from paas.store.config import Config
 from paas.store.database import Database
+from paas.store.docker_options import DockerOptions
 from paas.store.domains import Domains
 from paas.store.events import Events
 from paas.store.formation import Formations
+from paas.store.images import NamedImages
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
+from paas.store.ports import Ports
 from paas.store.process_states import ProcessStates
 from paas.store.properties import Properties
+from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
 
 
@@ -51,6 +55,10 @@ class Store:
         self.properties = Properties(self._database)
         self.events = Events(self._database, settings.events_kept)
         self.process_states = ProcessStates(self._database)
+        self.images = NamedImages(self._database)
+        self.ports = Ports(self._database)
+        self.registries = RegistryLogins(self._database, settings.state_dir / "secrets.key")
+        self.docker_options = DockerOptions(self._database)
 
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""

@@ -56,6 +56,7 @@ class Bundles:
         return oci.Machine(
             open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             seccomp=seccomp.profile(),
+            seccomp_tools=seccomp.tools_profile(),
             swap_accounting=self.cgroups.swap_accounting,
             oom_score=int(Path("/proc/self/oom_score_adj").read_text()),
             unified_cgroups=self.cgroups.hierarchies.only_unified,
@@ -70,6 +71,7 @@ class Bundles:
             try:
                 self._mount(spec)
                 sources = self._stage_mounts(spec)
+                self._show_layers(spec)
             finally:
                 attachment = network.result()
             place = self._place(spec, attachment, sources)
@@ -101,6 +103,7 @@ class Bundles:
             lambda: end_monitor(self.directories, container_id),
             lambda: rootfs.unmount(home / "rootfs"),
             lambda: unmount_below(home / "mounts"),
+            lambda: unmount_below(home / "layers"),
             lambda: self.networks.detach(container_id),
             lambda: self.scratch.remove(container_id),
             lambda: shutil.rmtree(self.directories.runc / container_id, ignore_errors=True),
@@ -144,7 +147,8 @@ class Bundles:
     def _points(self, spec: ContainerSpec) -> Path:
         """A bottom layer with what will be mounted upon, so that no writable layer gets it."""
         files = tuple(sorted(self._files(spec)))
-        directories = tuple(sorted(mount.target for mount in spec.mounts))
+        shown = (oci.LAYERS,) if spec.shown else ()
+        directories = tuple(sorted((*shown, *(mount.target for mount in spec.mounts))))
         key = hashlib.sha256(repr((files, directories)).encode()).hexdigest()[:16]
         home = self.settings.state_dir / "points" / key
         if not home.is_dir():
@@ -174,6 +178,15 @@ class Bundles:
                 )
         return sources
 
+    def _show_layers(self, spec: ContainerSpec) -> None:
+        """Mount the layers that are only looked at, each with its owners shifted."""
+        stage = self.directories.container(spec.id) / "layers"
+        for number, layer in enumerate(spec.shown):
+            point = stage / str(number)
+            point.mkdir(parents=True)
+            uid_base = self.settings.uids(spec.slot)
+            rootfs.show(self.layers.path(layer), layer.uid_base, uid_base, point)
+
     # -- bundle ----------------------------------------------------------------------
 
     def _place(
@@ -192,6 +205,7 @@ class Bundles:
             files=self._files(spec),
             sources=sources,
             devices=self._devices(spec),
+            layers=home / "layers" if spec.shown else None,
         )
 
     def _files(self, spec: ContainerSpec) -> dict[str, Path]:
@@ -263,8 +277,8 @@ def remove_home(home: Path) -> None:
     Where something is still mounted this fails (EBUSY, ENOTEMPTY) before anything in
     it is deleted: it could be a volume.
     """
-    stage = home / "mounts"
-    for point in (home / "rootfs", *(stage.iterdir() if stage.is_dir() else ())):
+    stages = [stage for stage in (home / "mounts", home / "layers") if stage.is_dir()]
+    for point in (home / "rootfs", *(point for stage in stages for point in stage.iterdir())):
         with suppress(FileNotFoundError):
             point.rmdir()
     shutil.rmtree(home, ignore_errors=True)

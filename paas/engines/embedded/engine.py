@@ -7,7 +7,6 @@ which containers there are, filled from their directories when the daemon starts
 
 import logging
 import secrets
-import signal
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
@@ -90,13 +89,13 @@ class EmbeddedEngine:
         return container
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
-        """SIGTERM, up to grace_s, SIGKILL; None when there is no such container."""
+        """Its stop signal, up to grace_s, SIGKILL; None when there is no such container."""
         entry = self._index.entry(container_id)
         if entry is None:
             return None
         entry.stopping = True
         if not entry.ended.is_set():
-            self._signal(container_id, entry.container.pid, signal.SIGTERM)
+            self._signal(container_id, entry.container.pid, entry.container.spec.stop_signal)
             if not entry.ended.wait(grace_s):
                 self._cgroups.kill(container_id)
                 entry.ended.wait(KILL_TIMEOUT_S)

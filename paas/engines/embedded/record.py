@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Limits, Mount
+from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Limits, Mount, Power
 from paas.model.release import Layer
 
 
@@ -38,7 +38,10 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
     converted = {
         "kind": Kind(values["kind"]),
         "layers": tuple(Layer(**layer) for layer in values["layers"]),
+        "shown": tuple(Layer(**layer) for layer in values.get("shown", ())),
         "argv": tuple(values["argv"]),
+        "groups": tuple(values.get("groups", ())),
+        "power": Power(values.get("power", Power.NONE)),
         "limits": Limits(**values["limits"]),
         "mounts": tuple(decode_mount(mount) for mount in values["mounts"]),
         "upper": Path(values["upper"]) if values["upper"] else None,

@@ -41,6 +41,11 @@ AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 NETLINK_AUDIT = 9
 
 
+# what programs that make images need: a root of their own to mount layers in
+TOOLS = frozenset("mount umount umount2 chroot unshare".split())  # noqa: SIM905 - as above
+CLONE_NEWUSER = 0x10000000
+
+
 @functools.cache
 def profile(path: Path = PROFILE, machine: str = "") -> dict[str, Any]:
     """The profile for this machine; read once. Raises PaasError when it cannot be had."""
@@ -57,6 +62,19 @@ def profile(path: Path = PROFILE, machine: str = "") -> dict[str, Any]:
             "install the package golang-github-containers-common",
         ) from error
     return resolve(source, *ARCHITECTURES[machine])
+
+
+@functools.cache
+def tools_profile() -> dict[str, Any]:
+    """The profile for our own programs that make images: mounts and namespaces, but of users."""
+    strict = profile()
+    kept = [one for one in strict["syscalls"] if not {"clone", "mount"} & {*one["names"]}]
+    opened = [
+        rule(sorted(TOOLS - {"unshare"})),
+        rule(["clone", "unshare"], argument(0, "SCMP_CMP_MASKED_EQ", CLONE_NEWUSER, 0)),
+        refuse(FORBIDDEN - TOOLS, EPERM),
+    ]
+    return {**strict, "syscalls": [*kept, *opened]}
 
 
 def resolve(source: Mapping[str, Any], architecture: str, short: str) -> dict[str, Any]:

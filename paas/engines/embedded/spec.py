@@ -5,17 +5,18 @@ container is said here: no capability, no new privileges, its own namespaces.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from paas.model.container import ContainerSpec, Kind, Limits
+from paas.model.container import ContainerSpec, Kind, Limits, Power
 from paas.settings import UIDS_PER_SLOT
 
 INIT = "/.paas/init"
 LAUNCH = "/.paas/launch"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+LAYERS = "/layers"
 
 CPU_PERIOD_US = 100_000
 BUILD_CPU_SHARES = 256
@@ -30,6 +31,18 @@ MASKED = (
     *("/proc/latency_stats", "/proc/scsi", "/proc/sched_debug", "/proc/timer_list"),
     *("/sys/firmware", "/sys/devices/virtual/powercap"),
 )
+# what an image's root needs to hand files to other users and to become one of them
+ROOT_MAY = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"),
+    *("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
+)
+CAPABILITIES = {
+    Power.NONE: (),
+    Power.ROOT: ROOT_MAY,
+    Power.TOOLS: (*ROOT_MAY, "CAP_SETFCAP", "CAP_SETPCAP", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"),
+}
+# a user namespace's own root may listen anywhere in it; so may everybody else
+SYSCTL = {"net.ipv4.ip_unprivileged_port_start": "0"}
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
@@ -54,6 +67,7 @@ class Place:
     files: Mapping[str, Path]  # read-only single files: target to host path
     sources: Mapping[str, Path]  # where spec.mounts are found: target to host path
     devices: tuple[Device, ...] = ()
+    layers: Path | None = None  # where spec.shown are mounted, 0, 1, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Machine:
 
     open_files: int  # the daemon's own hard limit
     seccomp: Mapping[str, Any]
+    seccomp_tools: Mapping[str, Any] = field(default_factory=dict)  # for Power.TOOLS
     swap_accounting: bool = True
     oom_score: int = 0  # the daemon's own; a child can't have less without a capability
     unified_cgroups: bool = False
@@ -88,7 +103,8 @@ def config(
             "gidMappings": [mapping(place.uid_base)],
             "cgroupsPath": place.cgroup,
             "resources": resources(spec, place, machine),
-            "seccomp": machine.seccomp,
+            "seccomp": machine.seccomp_tools if spec.power is Power.TOOLS else machine.seccomp,
+            "sysctl": SYSCTL,
             "maskedPaths": list(MASKED),
             "readonlyPaths": list(READ_ONLY),
         },
@@ -109,19 +125,30 @@ def process(
     init has no -g: it would pass signals to a process group its child has yet to make,
     and warn on the app's standard error. Whoever signals means the group itself.
     """
-    none: list[str] = []
-    sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     return {
         **console(terminal),
-        "user": {"uid": spec.uid, "gid": spec.uid},
+        "user": user(spec),
         "args": [INIT, "--", *argv] if under_init else list(argv),
         "env": [f"{key}={value}" for key, value in environment.items()],
         "cwd": spec.cwd,
-        "capabilities": dict.fromkeys(sets, none),
+        "capabilities": capabilities(spec),
         "noNewPrivileges": True,
         "rlimits": rlimits(machine),
         "oomScoreAdj": max(machine.oom_score, OOM_SCORES.get(spec.kind, OOM_SCORE_OTHERS)),
     }
+
+
+def user(spec: ContainerSpec) -> dict[str, Any]:
+    gid = spec.uid if spec.gid is None else spec.gid
+    more = {"additionalGids": list(spec.groups)} if spec.groups else {}
+    return {"uid": spec.uid, "gid": gid, **more}
+
+
+def capabilities(spec: ContainerSpec) -> dict[str, list[str]]:
+    """None at all, or what an image's root may do; another user than root never has any."""
+    held = list(CAPABILITIES[spec.power]) if spec.uid == 0 else []
+    sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
+    return dict.fromkeys(sets, held)
 
 
 def console(terminal: Size | None) -> dict[str, Any]:
@@ -177,6 +204,8 @@ def mounts(spec: ContainerSpec, place: Place, machine: Machine) -> list[dict[str
         bind(place.sources[wanted.target], wanted.target, read_only=wanted.read_only)
         for wanted in spec.mounts
     ]
+    if place.layers is not None:
+        found.append(bind(place.layers, LAYERS, read_only=True))
     return found
 
 

@@ -1,0 +1,58 @@
+"""What an image says of how its program is run, beside its layers, and how it came to be.
+
+Source: OCI image spec 1.1, config.md; Docker's HEALTHCHECK and VOLUME as they are kept there.
+"""
+
+import signal
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whom the program runs as, looked up in the image's own /etc/passwd and /etc/group."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    home: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """HEALTHCHECK: a command that must end with 0; times in seconds."""
+
+    command: tuple[str, ...]
+    interval_s: float = 30.0
+    timeout_s: float = 30.0
+    start_period_s: float = 0.0
+    retries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """How an image that buildpacks did not make wants to be run.
+
+    source is where it came from, in words: a reference with its digest, an archive,
+    a container. ports are TCP ports it EXPOSEs, in ascending order.
+    """
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    user_name: str = ""
+    user: User = User()
+    directory: str = "/"
+    ports: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    stop_signal: int = signal.SIGTERM
+    health: Health | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done to make an image; layer is the id of what it added, "": nothing."""
+
+    words: str
+    layer: str = ""
+    created_at: str = ""

@@ -1,0 +1,51 @@
+"""Images as JSON, in whichever table keeps one."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import JSON, Dialect, TypeDecorator
+
+from paas.model.image import Health, ImageConfig, Step, User
+from paas.model.release import Image, Layer
+
+
+class ImageColumn(TypeDecorator[Image]):
+    """An image as JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Image | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return value and asdict(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Image | None:  # noqa: ARG002
+        return None if value is None else image(value)
+
+
+def image(value: dict[str, Any]) -> Image:
+    """The image in parsed JSON, written by this version or an earlier one."""
+    found = {
+        **value,
+        "layers": tuple(Layer(**layer) for layer in value["layers"]),
+        "buildpacks": tuple(value["buildpacks"]),
+        "config": config(value.get("config")),
+        "steps": tuple(Step(**step) for step in value.get("steps", ())),
+    }
+    return Image(**found)
+
+
+def config(value: dict[str, Any] | None) -> ImageConfig | None:
+    """How a foreign image is run; None for those that buildpacks made."""
+    if value is None:
+        return None
+    health = value["health"]
+    tuples = {key: tuple(value[key]) for key in ("entrypoint", "command", "ports", "volumes")}
+    user = {**value["user"], "groups": tuple(value["user"]["groups"])}
+    return ImageConfig(
+        **{
+            **value,
+            **tuples,
+            "user": User(**user),
+            "health": Health(**{**health, "command": tuple(health["command"])}) if health else None,
+        }
+    )
