@@ -43,7 +43,7 @@ class Platform:
     def open(cls, settings: Settings, runner: Runner) -> "Platform":
         """Wire the rooms; nothing is started yet."""
         stack = Stack(settings, runner)
-        layers = Layers(settings.state_dir / "layers", shared=(stack.root,))
+        layers = Layers(settings.state_dir / "layers", (stack.root,), settings.common_uids)
         networks = Networks(settings, runner)
         return cls(
             settings=settings,

@@ -121,6 +121,11 @@ class Settings:
         """First uid of a slot's range of 65,536."""
         return self.uid_base + slot * UIDS_PER_SLOT
 
+    @property
+    def common_uids(self) -> int:
+        """First uid of the range in which layers are stored that any app may have: nobody's own."""
+        return self.uids(self.slots + 1)
+
     def subnet(self, slot: int) -> IPv4Network:
         """The subnet of a slot; its first address is the bridge's."""
         pool = IPv4Network(self.subnet_pool)

@@ -117,7 +117,7 @@ def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, 
     try:
         failpoint("build.commit")
         processes = process_types(shop.source, results)
-        source = platform.layers.adopt(upper, f"source-{identity}", base)
+        source = platform.layers.adopt(upper, f"source-{identity}", base, app=shop.app.id)
     except BaseException:
         platform.layers.discard(upper)
         platform.layers.remove(f"source-{identity}")

@@ -153,7 +153,8 @@ def installed(shop: Workshop, plan: LayerPlan, under: list[Layer], base: Layer |
             raise broken(shop, status, results, base)
         if plan.grows:
             growth.complete(upper, layers.path(base) if base else None, plan.provides)
-        return layers.adopt(upper, key(shop, plan), uids)
+        owner = 0 if plan.shared else shop.app.id
+        return layers.adopt(upper, key(shop, plan), uids, app=owner, common=True)
     except BaseException:
         layers.discard(upper)
         raise
@@ -169,7 +170,9 @@ def last(shop: Workshop, plan: LayerPlan) -> Layer | None:
     """The app's last layer of this kind, when only its files' content was another."""
     text = shop.platform.store.properties.get(shop.app, BASES, f"{plan.pack}/{plan.name}") or ""
     made_of, _, layer_id = text.partition(" ")
-    return shop.platform.layers.find(layer_id) if made_of == basis(shop, plan) else None
+    layers = shop.platform.layers
+    found = layers.find(layer_id) if made_of == basis(shop, plan) else None
+    return found if found and layers.is_common(found) else None
 
 
 def kept(shop: Workshop, plan: LayerPlan, layer: Layer) -> Layer:

@@ -47,6 +47,7 @@ class Patrol:
             platform.networks.ensure,
             lambda: remove_strays(platform),
             lambda: tend_all(platform),
+            lambda: prune.orphans(platform),
             self._restore,
             lambda: remove_abandoned_pushes(platform),
         ):
@@ -107,7 +108,6 @@ def tend(platform: Platform, app: App) -> None:
         return
     platform.store.releases.fail_pending(app)
     retire.later(platform, left_alone(platform, app))
-    prune.orphans(platform, [app])
     with fleet.changing(app):
         if platform.proxy.routes().get(app.name) != route.current(platform, app):
             route.publish(platform, app)

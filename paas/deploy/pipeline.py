@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paas.console import Console
-from paas.deploy import boot, builders, ending, fleet, moving, policies, prune, release, route
+from paas.deploy import boot, builders, ending, fleet, moving, prune, release, route
 from paas.deploy.notes import noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
@@ -56,13 +56,12 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         image = builders.build(platform, app, source, config, console)
-        with dropped_on_failure(platform, app, image):
-            image = release.predeploy(platform, app, image, source.manifest, console)
-            release.prepare_formation(platform, app, source.manifest)
-            new = cut(platform, app, image, config, words, actor, console)
-            note.detail = f"{new.name}: {words}"
-            first = platform.store.releases.current(app) is None
-            tail(platform, app, new, console)
+        image = release.predeploy(platform, app, image, source.manifest, console)
+        release.prepare_formation(platform, app, source.manifest)
+        new = cut(platform, app, image, config, words, actor, console)
+        note.detail = f"{new.name}: {words}"
+        first = platform.store.releases.current(app) is None
+        tail(platform, app, new, console)
         release.postdeploy(platform, new, app, console, scripts(source.manifest, first=first))
         return new
 
@@ -144,7 +143,11 @@ def cut(
 ) -> Release:
     """The next numbered release, pending until its containers are in service."""
     failpoint("release.cut")
-    new = platform.store.releases.cut(app, image, config, description, actor, reverts)
+    with platform.layers.leased():
+        for layer in image.layers:  # so that none is removed before the release is there
+            if platform.layers.find(layer.id) is None:
+                raise PaasError(f"layer {layer.id} is not there any more", "push the app again")
+        new = platform.store.releases.cut(app, image, config, description, actor, reverts)
     console.step(f"Releasing {app.name} {new.name}")
     return new
 
@@ -159,11 +162,8 @@ def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
     except BaseException:
         # what fails here too, as on a full disk, the patrol does later
         attempt(platform.store.releases.fail, new)
-        attempt(prune.image, platform, app, new.image)
         raise
     attempt(announce, platform, app, new, console)
-    if policies.cleans_up(platform, app):
-        prune.later(platform, app)
 
 
 def announce(platform: Platform, app: App, new: Release, console: Console) -> None:
@@ -314,13 +314,17 @@ def refresh(platform: Platform, app: App, console: Console) -> None:
 def operation(
     platform: Platform, name: str, console: Console, words: str = "", *, ending_too: bool = False
 ) -> Iterator[App]:
-    """The app under its lock, as it is once the lock is held; words: what others wait for."""
+    """The app under its lock, as it is once the lock is held; words: what others wait for.
+
+    Layers that the operation finds or makes stay until it ends; then leftovers are pruned.
+    """
     platform.store.apps.get(name)
     with platform.locks.hold(name, console, words or f"another change of {name}"):
         app = platform.store.apps.get(name)
         if not ending_too and ending.begun(platform, app):
             raise PaasError(f"{name} is being destroyed", f"paas apps:destroy {name}")
-        yield app
+        with prune.tidied(platform, app):
+            yield app
 
 
 @contextmanager
@@ -340,17 +344,6 @@ def attempt(function: Callable[..., object], *arguments: object) -> None:
         function(*arguments)
     except Exception:
         log.exception("could not finish tidying up")
-
-
-@contextmanager
-def dropped_on_failure(platform: Platform, app: App, image: Image) -> Iterator[None]:
-    """A deploy that fails leaves no layers of its own behind."""
-    try:
-        yield
-    except BaseException:
-        attempt(prune.image, platform, app, image)
-        prune.later(platform, app)
-        raise
 
 
 def refuse_locked(app: App) -> None:

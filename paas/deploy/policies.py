@@ -64,6 +64,11 @@ def replaces(platform: Platform, app: App) -> bool:
     return (value(platform, app, "git", "queue") or "replace") == "replace"
 
 
+def releases_kept(platform: Platform, app: App) -> int:
+    """How many releases that served, and how many that failed, are kept."""
+    return int(number(platform, app, "gc", "releases-kept", platform.settings.releases_kept))
+
+
 def listed(platform: Platform, app: App, key: str) -> tuple[str, ...]:
     """Process types whose checks are `disabled` or `skipped`."""
     text = platform.store.properties.get(app, "checks", key)

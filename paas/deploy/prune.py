@@ -1,87 +1,93 @@
-"""Prune: releases beyond the number kept, and layers no release needs any more.
+"""Prune: what a deploy leaves over goes with it, and what an app had goes with the app.
 
-Only layers that belong to one app are touched, under that app's lock or after it;
-stacks and shared runtimes stay.
+Releases beyond the number kept, and layers that only one release could have, once none
+has them. What may serve again (dependency layers, runtimes, stacks) is upkeep's.
 """
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
+from paas.deploy import policies
 from paas.image.durable import remove_tree
+from paas.image.record import Record
 from paas.model.app import App
-from paas.model.release import Image, Layer
+from paas.model.release import Release
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
-
-def later(platform: Platform, app: App) -> None:
-    """Prune in the background: nobody waits for it."""
-    threading.Thread(
-        target=safely, args=(platform, app), name=f"prune-{app.name}", daemon=True
-    ).start()
+# layers made by one build for one release; no other build finds them
+OF_ONE_RELEASE = ("source-", "predeploy-")
 
 
-def safely(platform: Platform, app: App) -> None:
+@contextmanager
+def tidied(platform: Platform, app: App) -> Iterator[None]:
+    """Under the app's lock: layers that are found or made stay for the block, then leftovers go."""
+    made: list[str] = []
     try:
-        releases(platform, app)
-    except Exception:
-        log.exception("could not prune %s", app.name)
+        with platform.layers.leased() as lease:
+            made = lease.made
+            yield
+    finally:
+        try:
+            leftovers(platform, app, made)
+        except Exception:  # the operation's own outcome is what counts
+            log.exception("could not prune %s", app.name)
 
 
-def releases(platform: Platform, app: App) -> None:
-    """Drop old releases and failed ones, and the layers only they had."""
-    for removed in platform.store.releases.prune(app, platform.settings.releases_kept):
-        image(platform, app, removed.image)
+def leftovers(platform: Platform, app: App, made: Sequence[str]) -> None:
+    """Releases beyond the number kept, and the layers that only they (or nobody) had."""
+    removed = releases(platform, app) if policies.cleans_up(platform, app) else []
+    theirs = {layer.id for release in removed for layer in release.image.layers}
+    candidates = {one for one in (*theirs, *made) if one.startswith(OF_ONE_RELEASE)}
+    if candidates:
+        bury(platform, unneeded(platform, candidates))
 
 
-def image(platform: Platform, app: App, unused: Image) -> None:
-    """Remove the layers of an image that no kept release and no container has."""
-    needed = layers_needed(platform, app)
-    for layer in unused.layers:
-        if own(platform, app, layer) and layer.id not in needed:
-            platform.layers.remove(layer.id)
+def releases(platform: Platform, app: App) -> list[Release]:
+    """Forget releases beyond the number kept; what was forgotten. Under the app's lock."""
+    return platform.store.releases.prune(app, policies.releases_kept(platform, app))
 
 
-def orphans(platform: Platform, apps: Sequence[App]) -> None:
-    """Remove the apps' own layers that belong to no release; only while none of them deploys."""
-    needed = {app.id: layers_needed(platform, app) for app in apps}
-    for layer in platform.layers.list():
-        for app in apps:
-            if own(platform, app, layer) and layer.id not in needed[app.id]:
-                log.info("removed layer %s of nobody", layer.id)
-                platform.layers.remove(layer.id)
+def orphans(platform: Platform) -> None:
+    """Remove layers that were made for one release and that no release has."""
+    found = [layer.id for layer in platform.layers.list() if layer.id.startswith(OF_ONE_RELEASE)]
+    graves = unneeded(platform, found)
+    if graves:
+        log.info("removed %d layers of no release", len(graves))
+    bury(platform, graves)
 
 
-def own(platform: Platform, app: App, layer: Layer) -> bool:
-    """Whether the app's own build made the layer from its source."""
-    mine = layer.uid_base == platform.settings.uids(app.slot)
-    return mine and layer.id.startswith(("source-", "predeploy-"))
+def unneeded(platform: Platform, candidates: Collection[str]) -> list[Path]:
+    """Take those layers away that no release has and nobody holds; where their files are."""
+    with platform.layers.collecting() as collection:
+        needed = platform.store.releases.layers_needed(candidates)
+        graves = [collection.remove(one) for one in sorted(candidates) if one not in needed]
+    return [grave for grave in graves if grave is not None]
 
 
-def layers_needed(platform: Platform, app: App) -> set[str]:
-    kept = [
-        release.image for release in platform.store.releases.list(app) if release.status != "failed"
-    ]
-    running = [one.spec for one in platform.engine.list() if one.spec.slot == app.slot]
-    stacks = [image.layers for image in kept] + [spec.layers for spec in running]
-    return {layer.id for layers in stacks for layer in layers}
+def bury(platform: Platform, graves: Sequence[Path]) -> None:
+    """Delete in the background what was taken away: nobody waits for it."""
+    if graves:
+        threading.Thread(
+            target=bury_all, args=(platform, graves), name="prune", daemon=True
+        ).start()
+
+
+def bury_all(platform: Platform, graves: Sequence[Path]) -> None:
+    for grave in graves:
+        try:
+            platform.layers.bury(grave)
+        except OSError as error:
+            log.warning("%s stays for now: %s", grave, error)
 
 
 def everything(platform: Platform, app: App) -> None:
-    """Remove every file of an app that is destroyed."""
-    held = {
-        layer.id
-        for other in platform.store.apps.list()
-        if other.id != app.id
-        for release in platform.store.releases.list(other)
-        for layer in release.image.layers
-    }
-    base = platform.settings.uids(app.slot)
-    for layer in platform.layers.list():
-        if layer.uid_base == base and layer.id not in held:
-            platform.layers.remove(layer.id)
+    """Remove every file of an app that is destroyed, but layers that others need."""
+    bury(platform, app_layers(platform, app))
     state = platform.settings.state_dir
     for folder in (
         state / "cache" / str(app.id),
@@ -89,3 +95,23 @@ def everything(platform: Platform, app: App) -> None:
         state / "logs" / app.name,
     ):
         remove_tree(folder)
+
+
+def app_layers(platform: Platform, app: App) -> list[Path]:
+    """Take away what only the app's own builds could use."""
+    with platform.layers.collecting() as collection:
+        needed = platform.store.releases.layers_needed(besides=app)
+        graves = [
+            collection.remove(record.layer.id)
+            for record in platform.layers.all()
+            if is_of(platform, app, record) and record.layer.id not in needed
+        ]
+    return [grave for grave in graves if grave is not None]
+
+
+def is_of(platform: Platform, app: App, record: Record) -> bool:
+    """Whether a layer was made for the app alone; an older record tells by whose ids own it."""
+    if record.app:
+        return record.app == app.id
+    mine = record.layer.uid_base == platform.settings.uids(app.slot)
+    return mine and record.layer.id.startswith(OF_ONE_RELEASE)

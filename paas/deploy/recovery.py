@@ -87,7 +87,7 @@ def sweep_files(platform: Platform) -> None:
     settings = platform.settings
     remove_tree(settings.run_dir / "builds")
     platform.repositories.sweep()
-    prune.orphans(platform, platform.store.apps.list())
+    prune.orphans(platform)
     platform.layers.sweep()
     for draft in (settings.state_dir / "points").glob("*.*"):
         remove_tree(draft)

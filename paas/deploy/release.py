@@ -65,9 +65,9 @@ def predeploy(
     upper = platform.layers.new_upper(platform.settings.uids(app.slot))
     try:
         task(platform, app, image, manifest.predeploy, console, "predeploy", upper=upper)
-        layer = platform.layers.adopt(
-            upper, f"predeploy-{secrets.token_hex(16)}", platform.settings.uids(app.slot)
-        )
+        name = f"predeploy-{secrets.token_hex(16)}"
+        base = platform.settings.uids(app.slot)
+        layer = platform.layers.adopt(upper, name, base, app=app.id)
     except BaseException:
         platform.layers.discard(upper)
         raise

@@ -9,6 +9,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from paas.image.descend import enter
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -20,12 +22,17 @@ def temporary_name(path: Path) -> Path:
 def write(path: Path, text: str) -> None:
     """Replace a small file's text durably."""
     draft = temporary_name(path)
-    with draft.open("x") as file:
+    write_new(draft, text)
+    draft.rename(path)
+    sync_directory(path.parent)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A new small file whose text is durable; its name is not yet."""
+    with path.open("x") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    draft.rename(path)
-    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
@@ -55,18 +62,28 @@ DESCEND = 64
 def remove_tree(path: Path) -> None:
     """Delete a directory and all in it, however deep, without following links. Idempotent.
 
-    Raises OSError when something in it is mounted upon.
+    What is mounted in it is never entered: OSError, and it stays with all that is in it.
+    Two at once may delete the same tree.
     """
     try:
-        top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
+    try:
+        with suppress(FileNotFoundError):
+            empty(enter(parent, path.name))
+            os.rmdir(path.name, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def empty(top: int) -> None:
+    """Delete all that is in a directory, and close it."""
     try:
         while hoisted(top, top, 0):
             continue
     finally:
         os.close(top)
-    path.rmdir()
 
 
 def hoisted(directory: int, top: int, depth: int) -> bool:
@@ -76,20 +93,25 @@ def hoisted(directory: int, top: int, depth: int) -> bool:
     """
     left = False
     with os.scandir(directory) as scan:
-        entries = list(scan)
-    for entry in entries:
-        if not entry.is_dir(follow_symlinks=False):
-            with suppress(FileNotFoundError):
-                os.unlink(entry.name, dir_fd=directory)
-        elif depth == DESCEND:
-            os.rename(entry.name, secrets.token_hex(16), src_dir_fd=directory, dst_dir_fd=top)
-            left = True
-        else:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            below = os.open(entry.name, flags, dir_fd=directory)
-            try:
-                left |= hoisted(below, top, depth + 1)
-            finally:
-                os.close(below)
-            os.rmdir(entry.name, dir_fd=directory)
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan]
+    for name, is_directory in entries:
+        with suppress(FileNotFoundError):
+            if not is_directory:
+                os.unlink(name, dir_fd=directory)
+            elif depth == DESCEND:
+                os.rename(name, secrets.token_hex(16), src_dir_fd=directory, dst_dir_fd=top)
+                left = True
+            else:
+                left |= emptied(directory, name, top, depth + 1)
+    return left
+
+
+def emptied(directory: int, name: str, top: int, depth: int) -> bool:
+    """Empty a directory of a directory, and remove it; whether something was moved to the top."""
+    below = enter(directory, name)
+    try:
+        left = hoisted(below, top, depth)
+    finally:
+        os.close(below)
+    os.rmdir(name, dir_fd=directory)
     return left

@@ -1,117 +1,322 @@
 """Layers on disk: directories of files, immutable once they have their id.
 
 Touches: <root>/<id>/{files,layer.json}, <root>/building/. An upper becomes a layer
-by rename; nothing is copied, packed or compressed on the way.
+by rename; nothing is copied, packed or compressed on the way. Two layers of the same
+content may have the files of one (merge): ask stored() where a layer's files are, and
+whose they are.
 """
 
 import errno
-import json
 import logging
 import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from paas.errors import PaasError
 from paas.failpoints import failpoint
-from paas.image import durable
+from paas.image import durable, owners
+from paas.image import record as records
+from paas.image.collection import Collection
 from paas.image.durable import remove_tree
+from paas.image.holds import Holds, Lease
+from paas.image.record import Record, Records
+from paas.image.trees import disk_usage, remove_all
 from paas.model.release import Layer
 
 log = logging.getLogger(__name__)
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 BUILDING = "building"
+USED_WITHIN_S = 3600.0  # how precisely it is known when a layer was last used
 
 
 class Layers:
-    """The layers of one instance, and those it shares read-only with others."""
+    """The layers of one instance, and those it shares read-only with others.
 
-    def __init__(self, root: Path, shared: Sequence[Path] = ()) -> None:
+    Those that any app's build may use or grow out of are stored in one range of ids from
+    common_base on; others in the range of the app that made them.
+    """
+
+    def __init__(self, root: Path, shared: Sequence[Path] = (), common_base: int = 0) -> None:
         self.root = root
         self.shared = tuple(shared)
-        self._known: dict[str, Layer] = {}
+        self.common_base = common_base
+        self.holds = Holds()
+        self._records = Records()
+        self._damaged: set[str] = set()  # told once
+        self._in_hand: set[Path] = set()  # what is in building/ and not to be swept away
 
-    def path(self, layer: Layer) -> Path:
-        """The directory with a layer's files."""
-        return self._home(layer.id) / "files"
+    # -- finding -------------------------------------------------------------------
 
     def find(self, layer_id: str) -> Layer | None:
-        """The layer of that id, or None when it is not there (whole)."""
-        home = self._home(layer_id)
-        if not home.is_dir():
-            self._known.pop(layer_id, None)
-            return None
-        if layer_id not in self._known:
-            self._known[layer_id] = read(home)
-        return self._known[layer_id]
+        """The layer of that id, or None when it is not there (whole); leased from here on."""
+        with self.holds.lock:
+            record = self.record(layer_id)
+            if record is None or not self._home(record.files_in).is_dir():
+                return None
+            leased = self.holds.touch(layer_id, record.files_in)
+        if leased:
+            self._used(layer_id)
+        return record.layer
+
+    def record(self, layer_id: str) -> Record | None:
+        """What is known of a layer; None when there is none of that id."""
+        with self.holds.lock:
+            home = self._home(layer_id)
+            if not home.is_dir():
+                self._records.drop(layer_id)
+                return None
+            return self._records.get(layer_id) or self._records.put(records.read(home))
+
+    def all(self) -> list[Record]:
+        """Every layer of this instance, without the shared ones; those damaged are left out."""
+        found = []
+        for name in self._names():
+            try:
+                record = self.record(name)
+            except PaasError as error:
+                if name not in self._damaged:
+                    log.warning("%s", error.message)
+                    self._damaged.add(name)
+                continue
+            found += [record] if record else []
+        return found
 
     def list(self) -> list[Layer]:
         """Every layer of this instance, without the shared ones."""
-        if not self.root.is_dir():
-            return []
-        names = sorted(entry.name for entry in self.root.iterdir())
-        return [layer for name in names if name != BUILDING and (layer := self.find(name))]
+        return [record.layer for record in self.all()]
+
+    def stored(self, layer: Layer) -> Layer:
+        """The layer whose files a layer has, and whose ids own them; PaasError when it is gone."""
+        with self.holds.lock:
+            record = self.record(layer.id)
+            kept = record and (record if not record.same_as else self.record(record.same_as))
+        if kept is None:
+            raise PaasError(
+                f"layer {layer.id} is not there any more", "deploy the app again: it is made anew"
+            )
+        return kept.layer
+
+    def path(self, layer: Layer) -> Path:
+        """The directory with a layer's files, owned as stored() says."""
+        with suppress(PaasError):
+            return self._home(self.stored(layer).id) / "files"
+        return self._home(layer.id) / "files"
+
+    def is_common(self, layer: Layer) -> bool:
+        """Whether a layer's files are in the common range, where others may be linked to them."""
+        return self.stored(layer).uid_base == self.common_base
+
+    def used_at(self, layer_id: str) -> float:
+        """When a lease last found or made the layer, give or take an hour; seconds since 1970."""
+        try:
+            return (self._home(layer_id) / records.NAME).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    # -- who needs what ------------------------------------------------------------
+
+    def hold(self, owner: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+        """Keep what these layers are stored in until let_go; the layers they are stored in."""
+        with self.holds.lock:
+            stored = tuple(self.stored(layer) for layer in layers)
+            self.holds.take(owner, [layer.id for layer in stored])
+        return stored
+
+    def let_go(self, owner: str) -> None:
+        """An owner needs nothing any more. Idempotent."""
+        self.holds.drop(owner)
+
+    def leased(self) -> AbstractContextManager[Lease]:
+        """What this thread finds or makes in the block stays until it ends."""
+        return self.holds.lease()
+
+    # -- making --------------------------------------------------------------------
 
     def new_upper(self, uid_base: int) -> Path:
         """An empty directory `files` with a sibling `work`, for an overlay owned by uid_base."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.chmod(0o700)  # setuid programs of apps are in there
-        home = self.root / BUILDING / secrets.token_hex(6)
+        home = self._in_building(secrets.token_hex(6))
         for path in (home / "files", home / "work"):
             path.mkdir(parents=True)
             os.chown(path, uid_base, uid_base)
         return home / "files"
 
-    def adopt(self, upper: Path, layer_id: str, uid_base: int) -> Layer:
+    def adopt(
+        self, upper: Path, layer_id: str, uid_base: int, *, app: int = 0, common: bool = False
+    ) -> Layer:
         """Make an unmounted upper the layer layer_id, durably; its files are uid_base's.
 
-        Where that layer exists already the upper is dropped and the existing one returned.
+        app: the id of the app whose builds alone may use it. common: store it in the common
+        range. Where that layer exists already the upper is dropped and that one returned.
         """
         draft, home = self._draft(upper), self._checked(layer_id)
-        layer = Layer(layer_id, uid_base, disk_usage(upper))
+        if common:
+            owners.shift(upper, uid_base, self.common_base)
+            uid_base = self.common_base
+        record = Record(Layer(layer_id, uid_base, disk_usage(upper)), app)
         remove_tree(draft / "work")
-        (draft / "layer.json").write_text(json.dumps({"uid_base": uid_base, "bytes": layer.bytes}))
+        (draft / records.NAME).write_text(records.encode(record))
         durable.sync_filesystem(draft)
         failpoint("layer.adopt")
-        try:
-            draft.rename(home)
-        except OSError:
-            existing = self.find(layer_id)
-            if existing is None:
-                raise
+        with self.holds.lock:
+            try:
+                draft.rename(home)
+            except OSError:
+                existing = self.find(layer_id)
+                if existing is None:
+                    raise
+            else:
+                existing = None
+                self._records.put(record)
+                self.holds.touch(layer_id, made=True)
+        self._in_hand.discard(draft)
+        if existing is not None:
             remove_tree(draft)
             return existing
         failpoint("layer.adopted")
         durable.sync_directory(self.root)
-        self._known[layer_id] = layer
-        return layer
+        return record.layer
 
     def discard(self, upper: Path) -> None:
         """Delete an upper that shall not become a layer. Idempotent."""
-        remove_tree(self._draft(upper))
+        draft = self._draft(upper)
+        remove_tree(draft)
+        self._in_hand.discard(draft)
+
+    # -- the same content ----------------------------------------------------------
+
+    def note_digest(self, layer_id: str, digest: str) -> None:
+        """Keep what image/digest found of a layer's content; nothing when it is gone."""
+        record = self.record(layer_id)
+        if record is not None:
+            self._rewrite(record, record.with_digest(digest))
+
+    def merge(self, copy: str, original: str) -> bool:
+        """Have a layer use another one's files from now on; whether they have the same content.
+
+        What is mounted goes on with the copy's own files, which remain for remove_copy.
+        """
+        with self.holds.lock:
+            mine, other = self.record(copy), self.record(original)
+            if mine is None or other is None or not self._records.mergeable(mine, other):
+                return False
+        failpoint("merge.begin")
+        return self._rewrite(mine, mine.merged_into(original), needs=other)
+
+    def copies(self) -> Sequence[str]:
+        """Layers that have another one's files, and still their own beside them."""
+        merged = [record.layer.id for record in self.all() if record.same_as]
+        return [layer_id for layer_id in merged if (self._home(layer_id) / "files").is_dir()]
+
+    def remove_copy(self, layer_id: str) -> Path | None:
+        """Take the files away that a merged layer has no use for; where they are to be deleted.
+
+        None while something is mounted from them.
+        """
+        with self.holds.lock:
+            record = self.record(layer_id)
+            if record is None or not record.same_as or layer_id in self.holds.held():
+                return None
+            return self._grave(self._home(layer_id) / "files")
+
+    def _rewrite(self, old: Record, new: Record, needs: Record | None = None) -> bool:
+        """Replace a layer's record in one step, unless it (or the one it needs) has changed."""
+        home = self._checked(old.layer.id)
+        draft = records.draft(home, new)
+        with self.holds.lock:
+            now = self._records.get
+            if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
+                draft.unlink(missing_ok=True)
+                return False
+            used = self.used_at(old.layer.id)
+            os.utime(draft, (used, used))
+            failpoint("merge.record")
+            draft.rename(home / records.NAME)
+            self._records.put(new)
+        failpoint("merge.recorded")
+        durable.sync_directory(home)
+        return True
+
+    # -- removing ------------------------------------------------------------------
+
+    @contextmanager
+    def collecting(self) -> Iterator[Collection]:
+        """A block in which layers found to be unneeded are removed.
+
+        Look for who needs what inside the block: what is touched after it began stays.
+        """
+        self.all()  # so that it is known which layers have others' files
+        with self.holds.watch() as seen:
+            yield Collection(self.holds, seen, self._records.dependents, self.take_away)
 
     def remove(self, layer_id: str) -> None:
         """Delete a layer nobody mounts: gone at once, never half there. Idempotent."""
-        self._known.pop(layer_id, None)
-        grave = self.root / BUILDING / f"removed-{secrets.token_hex(6)}"
-        grave.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._checked(layer_id).rename(grave)
-        except FileNotFoundError:
-            return
+        grave = self.take_away(layer_id)
+        if grave is not None:
+            self.bury(grave)
+
+    def take_away(self, layer_id: str) -> Path | None:
+        """Have a layer be gone at once; where its files are to be deleted. None: it was gone."""
+        with self.holds.lock:
+            self._records.drop(layer_id)
+            return self._grave(self._checked(layer_id))
+
+    def bury(self, grave: Path) -> None:
+        """Delete what was taken away."""
         remove_tree(grave)
+        self._in_hand.discard(grave)
 
     def sweep(self) -> None:
-        """Delete what interrupted builds and removals left, in the background.
-
-        Only while no build runs: what is begun after this returns is left alone.
-        """
-        building = self.root / BUILDING
-        left = list(building.iterdir()) if building.is_dir() else []
+        """Delete what interrupted builds and removals left, in the background."""
+        left = self.strays()
         threading.Thread(target=remove_all, args=(left,), name="layers-sweep", daemon=True).start()
+
+    def strays(self) -> Sequence[Path]:
+        """What is in building/ and in nobody's hands."""
+        building = self.root / BUILDING
+        found = list(building.iterdir()) if building.is_dir() else []
+        return [path for path in found if path not in self._in_hand]
+
+    def _grave(self, path: Path) -> Path | None:
+        grave = self._in_building(f"removed-{secrets.token_hex(6)}")
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.rename(grave)
+        except OSError as error:
+            self._in_hand.discard(grave)
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return grave
+
+    def _in_building(self, name: str) -> Path:
+        """A new place in building/, in hand before it is there."""
+        path = self.root / BUILDING / name
+        self._in_hand.add(path)
+        return path
+
+    # -- places --------------------------------------------------------------------
+
+    def _names(self) -> Iterator[str]:
+        """Names of directories that are layers: they have a record."""
+        entries = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        for entry in entries:
+            known = self._records.get(entry.name) or (entry / records.NAME).is_file()
+            if entry.name != BUILDING and ID.fullmatch(entry.name) and known:
+                yield entry.name
+
+    def _used(self, layer_id: str) -> None:
+        """Note that a layer is used, for those who remove what is not."""
+        if time.time() - self.used_at(layer_id) > USED_WITHIN_S:
+            with suppress(OSError):  # a shared one may be on a read-only filesystem
+                os.utime(self._home(layer_id) / records.NAME)
 
     def _draft(self, upper: Path) -> Path:
         if upper.name != "files" or upper.parent.parent != self.root / BUILDING:
@@ -130,60 +335,3 @@ class Layers:
         if not ID.fullmatch(layer_id) or layer_id == BUILDING:
             raise PaasError(f"{layer_id[:80]!r} is not a layer's id")
         return self.root / layer_id
-
-
-def remove_all(paths: Sequence[Path]) -> None:
-    """Delete files and directories; one that cannot be is told, and left."""
-    for path in paths:
-        try:
-            if path.is_dir() and not path.is_symlink():
-                remove_tree(path)
-            else:
-                path.unlink()
-        except OSError as error:
-            log.warning("%s stays: %s", path, error)
-
-
-def read(home: Path) -> Layer:
-    """The layer in a directory."""
-    try:
-        values = json.loads((home / "layer.json").read_text())
-        return Layer(home.name, int(values["uid_base"]), int(values["bytes"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise PaasError(
-            f"layer {home.name} is damaged: {error}", f"remove {home} and deploy again"
-        ) from error
-
-
-def disk_usage(path: Path) -> int:
-    """Bytes of disk under a directory; a file with several names counts once.
-
-    Raises PaasError where folders are nested too deeply to be named.
-    """
-    total = 0
-    seen: set[int] = set()
-    pending = [os.fspath(path)]
-    while pending:
-        for status, below in entries(pending.pop()):
-            if status.st_nlink == 1 or status.st_ino not in seen:
-                total += status.st_blocks * 512
-            if below:
-                pending.append(below)
-            elif status.st_nlink > 1:
-                seen.add(status.st_ino)
-    return total
-
-
-def entries(path: str) -> Iterator[tuple[os.stat_result, str]]:
-    """Status of each entry of a directory, and its path where it is a directory itself."""
-    try:
-        with os.scandir(path) as scan:
-            for entry in scan:
-                below = entry.path if entry.is_dir(follow_symlinks=False) else ""
-                yield entry.stat(follow_symlinks=False), below
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise PaasError(
-            "folders are nested too deeply to be kept", "see what the build makes below /app"
-        ) from error

@@ -1,5 +1,6 @@
 """Releases: numbered, immutable, at most one of them current."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -7,8 +8,11 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
+    ForeignKey,
     Index,
     Integer,
+    Select,
     String,
     Table,
     UniqueConstraint,
@@ -51,6 +55,15 @@ Index(
     sqlite_where=releases.c.current,
     postgresql_where=releases.c.current,
 )
+# which layers a release has, so that who needs a layer is asked without reading every image
+release_layers = Table(
+    "release_layers",
+    metadata,
+    Column("release_id", Integer, ForeignKey("releases.id", ondelete="CASCADE"), primary_key=True),
+    Column("layer_id", String, primary_key=True),
+)
+Index("ix_release_layers_layer_id", release_layers.c.layer_id)
+ASKED_AT_ONCE = 500  # databases limit how many values a question has
 PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
 
@@ -79,20 +92,19 @@ class Releases:
             version = connection.scalar(bump.returning(apps.c.last_version))
             if version is None:
                 raise AppNotFound(app.name)
-            connection.execute(
-                insert(releases).values(
-                    app_id=app.id,
-                    version=version,
-                    image=image,
-                    config=config,
-                    description=description,
-                    actor=actor,
-                    status=PENDING,
-                    current=False,
-                    created_at=made,
-                    reverts=reverts,
-                )
+            row = insert(releases).values(
+                app_id=app.id,
+                version=version,
+                image=image,
+                config=config,
+                description=description,
+                actor=actor,
+                status=PENDING,
+                current=False,
+                created_at=made,
+                reverts=reverts,
             )
+            note_layers(connection, connection.scalar(row.returning(releases.c.id)), image)
         return Release(
             app.id, version, image, dict(config), description, made, actor, PENDING, reverts=reverts
         )
@@ -120,17 +132,44 @@ class Releases:
 
         The current one and pending ones stay in any case. Returns what was forgotten.
         """
-        query = select(releases).where(of(app)).order_by(releases.c.version.desc())
+        if not self.surplus(app, keep):
+            return []
         with self._database.write() as connection:
-            rows = connection.execute(query).all()
-            gone = [
-                row
-                for status in (SUCCEEDED, FAILED)
-                for row in [one for one in rows if one.status == status][keep:]
-                if not row.current
-            ]
-            connection.execute(delete(releases).where(releases.c.id.in_([row.id for row in gone])))
-        return [value(row) for row in gone]
+            ids = surplus(connection, app, keep)
+            query = select(releases).where(releases.c.id.in_(ids))
+            rows = connection.execute(query.order_by(releases.c.version.desc())).all()
+            connection.execute(delete(releases).where(releases.c.id.in_(ids)))
+        return [value(row) for row in rows]
+
+    def surplus(self, app: App, keep: int) -> int:
+        """How many prune would forget."""
+        with self._database.read() as connection:
+            return len(surplus(connection, app, keep))
+
+    def layers_needed(
+        self, among: Collection[str] | None = None, *, besides: App | None = None
+    ) -> set[str]:
+        """Ids of layers that a release has which served or may yet, of every app.
+
+        among: only of these layers; besides: without the releases of an app.
+        """
+        query = needed().distinct()
+        if among is not None and len(among) <= ASKED_AT_ONCE:
+            query = query.where(release_layers.c.layer_id.in_(among))
+        if besides is not None:
+            query = query.where(~of(besides))
+        with self._database.read() as connection:
+            found = set(connection.scalars(query))
+        return found if among is None else found.intersection(among)
+
+    def layers_by_app(self) -> dict[int, set[str]]:
+        """The same, by the id of the app."""
+        found: dict[int, set[str]] = {}
+        query = needed().add_columns(releases.c.app_id).distinct()
+        with self._database.read() as connection:
+            for layer_id, app_id in connection.execute(query):
+                found.setdefault(app_id, set()).add(layer_id)
+        return found
 
     def list(self, app: App) -> list[Release]:
         """Every release that is kept, newest first."""
@@ -202,6 +241,33 @@ class Releases:
 
 
 NEXT_VERSION = apps.c.last_version + 1
+
+
+def note_layers(connection: Connection, release_id: int | None, image: Image) -> None:
+    ids = dict.fromkeys(layer.id for layer in image.layers)
+    if ids:
+        rows = [{"release_id": release_id, "layer_id": layer_id} for layer_id in ids]
+        connection.execute(insert(release_layers), rows)
+
+
+def needed() -> Select[str]:
+    """Layers of every release that did not fail."""
+    joined = release_layers.join(releases, release_layers.c.release_id == releases.c.id)
+    return select(release_layers.c.layer_id).select_from(joined).where(releases.c.status != FAILED)
+
+
+def surplus(connection: Connection, app: App, keep: int) -> list[int]:
+    """Database ids of releases beyond the newest `keep` of each outcome."""
+    columns = (releases.c.id, releases.c.status, releases.c.current)
+    rows = connection.execute(
+        select(*columns).where(of(app)).order_by(releases.c.version.desc())
+    ).all()
+    return [
+        row.id
+        for status in (SUCCEEDED, FAILED)
+        for row in [one for one in rows if one.status == status][keep:]
+        if not row.current
+    ]
 
 
 def of(app: App) -> ColumnElement[bool]:

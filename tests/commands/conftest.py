@@ -19,6 +19,7 @@ from paas.commands.table import dispatch
 from paas.console import Console
 from paas.deploy import pipeline as real_pipeline
 from paas.git.repositories import Repositories
+from paas.image.layers import Layers
 from paas.logs.logs import Logs
 from paas.model.app import App
 from paas.model.caller import Caller, Role
@@ -137,7 +138,7 @@ def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
         runner=runner,
         store=store,
         engine=cast("Any", FakeEngine()),
-        layers=cast("Any", SimpleNamespace(list=list)),
+        layers=Layers(settings.state_dir / "layers"),
         stack=cast("Any", None),
         networks=cast("Any", SimpleNamespace(remove_app=lambda _slot: None)),
         proxy=cast("Any", FakeProxy()),

@@ -1,5 +1,6 @@
 """The file itself: who may read it, how it is migrated, what happens when it is broken."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -7,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
 from paas.errors import PaasError
 from paas.settings import Settings
@@ -104,6 +107,28 @@ def test_a_migration_that_fails_half_way_leaves_nothing(
         Store(settings)
     with sqlite3.connect(path_of(settings)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_layers_of_releases_made_before_there_was_a_table_for_them_are_known(
+    settings: Settings,
+):
+    database = create_engine(f"sqlite:///{path_of(settings)}")
+    with database.begin() as connection:
+        made = migrate.config()
+        made.attributes["connection"] = connection
+        command.upgrade(made, "0003")
+        image = json.dumps({"layers": [{"id": "a"}, {"id": "b"}, {"id": "a"}]})
+        connection.exec_driver_sql(
+            "INSERT INTO apps (name, slot, created_at, locked, stopped, last_version) "
+            "VALUES ('blog', 1, '2026-01-01', 0, 0, 1)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO releases (app_id, version, image, config, description, actor, status, "
+            "current, created_at) VALUES (1, 1, ?, '{}', '', '', 'succeeded', 1, '2026-01-01')",
+            (image,),
+        )
+    database.dispose()
+    assert Store(settings).releases.layers_needed() == {"a", "b"}
 
 
 def test_a_database_of_a_newer_paas_is_left_alone(settings: Settings):

@@ -101,3 +101,35 @@ def test_no_secret_is_in_a_releases_own_words(store: Store, app: App):
     release = store.releases.cut(app, IMAGE, {"TOKEN": "s3cret"}, "one", "alice")
     assert "s3cret" not in repr(release)
     assert "s3cret" not in repr(store.releases.list(app))
+
+
+def image(*layers: str) -> Image:
+    return Image(layers[-1], tuple(Layer(one, 0) for one in layers), {"web": "x"})
+
+
+def test_which_layers_are_needed_is_known_of_all_apps(store: Store, app: App):
+    other = store.apps.create("shop")
+    for owner, layers in ((app, ("stack", "a")), (other, ("stack", "b")), (other, ("stack", "c"))):
+        store.releases.succeed(store.releases.cut(owner, image(*layers), {}, "x"))
+    store.releases.cut(app, image("stack", "pending"), {}, "x")
+    store.releases.fail(store.releases.cut(app, image("stack", "failed"), {}, "x"))
+    assert store.releases.layers_needed() == {"stack", "a", "b", "c", "pending"}
+    assert store.releases.layers_needed(["a", "failed", "lost"]) == {"a"}
+    assert store.releases.layers_needed(besides=other) == {"stack", "a", "pending"}
+    assert store.releases.layers_needed([f"x{n}" for n in range(40_000)]) == set()
+    assert store.releases.layers_by_app() == {
+        app.id: {"stack", "a", "pending"},
+        other.id: {"stack", "b", "c"},
+    }
+
+
+def test_a_forgotten_release_needs_nothing_nor_does_that_of_an_app_that_is_gone(
+    store: Store, app: App
+):
+    for name in ("a", "b", "c"):
+        store.releases.succeed(store.releases.cut(app, image(name), {}, "x"))
+    assert store.releases.surplus(app, 1) == 2
+    store.releases.prune(app, 1)
+    assert store.releases.layers_needed() == {"c"}
+    store.apps.remove(app)
+    assert store.releases.layers_needed() == set()

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from paas.command import Runner
@@ -61,6 +62,10 @@ class Bundles:
             oom_score=int(Path("/proc/self/oom_score_adj").read_text()),
             unified_cgroups=self.cgroups.hierarchies.only_unified,
         )
+
+    def held(self, spec: ContainerSpec) -> ContainerSpec:
+        """The spec with the layers its files are stored in, which stay until take_down."""
+        return replace(spec, layers=self.layers.hold(spec.id, spec.layers))
 
     def prepare(self, spec: ContainerSpec) -> oci.Place:
         """Network, root filesystem and bundle of one container; undone when a step fails."""
@@ -114,6 +119,7 @@ class Bundles:
         with ExitStack() as every:
             for step in reversed(steps):
                 every.callback(step)  # each is done, also when one before it failed
+        self.layers.let_go(container_id)
 
     def _kill(self, container_id: str) -> None:
         if not self.cgroups.kill(container_id):

@@ -51,6 +51,8 @@ class EmbeddedEngine:
         self._exits = ExitWatch(self._directories.exits, self._ended)
         for container in self._index.load():
             self._exits.track(container.id, container.pid)
+        for container in self._index.containers(None):
+            layers.holds.take(container.id, [layer.id for layer in container.spec.layers])
 
     # -- in the background ---------------------------------------------------------
 
@@ -58,6 +60,7 @@ class EmbeddedEngine:
         """Start under conmon; PaasError, with nothing left behind, when that fails."""
         watch = Stopwatch()
         with self._index.starting(spec.id):
+            spec = self._bundles.held(spec)
             place = self._bundles.prepare(spec)
             watch.lap("prepare")
             try:
@@ -118,6 +121,7 @@ class EmbeddedEngine:
         """Start in the foreground; PaasError, with nothing left behind, when that fails."""
         self._index.sessions.add(spec.id)
         try:
+            spec = self._bundles.held(spec)
             place = self._bundles.prepare(spec)
             try:
                 return self._foreground(spec, place, streams)
