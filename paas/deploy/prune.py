@@ -64,9 +64,25 @@ def orphans(platform: Platform) -> None:
 def unneeded(platform: Platform, candidates: Collection[str]) -> list[Path]:
     """Take those layers away that no release has and nobody holds; where their files are."""
     with platform.layers.collecting() as collection:
-        needed = platform.store.releases.layers_needed(candidates)
-        graves = [collection.remove(one) for one in sorted(candidates) if one not in needed]
+        used = needed(platform, candidates)
+        graves = [collection.remove(one) for one in sorted(candidates) if one not in used]
     return [grave for grave in graves if grave is not None]
+
+
+def needed(
+    platform: Platform, among: Collection[str] | None = None, *, besides: App | None = None
+) -> set[str]:
+    """Ids of layers that a release has, or an image with a name; besides: that are not an app's.
+
+    Only within a collection is it known that nobody comes to need another one meanwhile.
+    """
+    named = {
+        layer.id
+        for one in platform.store.images.list()
+        if besides is None or one.app_id != besides.id
+        for layer in one.image.layers
+    }
+    return named | platform.store.releases.layers_needed(among, besides=besides)
 
 
 def bury(platform: Platform, graves: Sequence[Path]) -> None:
@@ -100,11 +116,11 @@ def everything(platform: Platform, app: App) -> None:
 def app_layers(platform: Platform, app: App) -> list[Path]:
     """Take away what only the app's own builds could use."""
     with platform.layers.collecting() as collection:
-        needed = platform.store.releases.layers_needed(besides=app)
+        used = needed(platform, besides=app)
         graves = [
             collection.remove(record.layer.id)
             for record in platform.layers.all()
-            if is_of(platform, app, record) and record.layer.id not in needed
+            if is_of(platform, app, record) and record.layer.id not in used
         ]
     return [grave for grave in graves if grave is not None]
 
