@@ -80,8 +80,7 @@ local function find(host)
 end
 
 local function bench(route, addresses)
-    -- "10.0.0.2:5000 : ": the attempt about to be made is in the list already, without an address
-    local host, port = addresses:match("([^%s,]+):(%d+)[%s,:]*$")
+    local host, port = addresses:match("([^%s,]+):(%d+)$")
     for _, peer in ipairs(route.peers) do
         if peer.host == host and peer.port == tonumber(port) then
             peer.benched_until = ngx.now() + BENCH_S

@@ -76,6 +76,14 @@ class Console:
         if self.cancelled.is_set():
             raise Cancelled("cancelled by the caller")
 
+    def aside(self) -> "Console":
+        """A console that says everything on standard error, so that a result stays alone."""
+        other = Console(
+            self.stdin, self.stderr, self.stderr, quiet=self.quiet, environment=self.environment
+        )
+        self.on_cancel(other.cancel)
+        return other
+
     # -- speaking ----------------------------------------------------------------
 
     def write(self, data: bytes) -> None:

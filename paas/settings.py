@@ -78,6 +78,8 @@ class Settings:
     build_disk_bytes: int = 4 << 30
     build_pids: int = 512
     build_log_bytes: int = 32 << 20
+    # folders of the server that administrators may choose buildpacks from
+    buildpack_dirs: tuple[str, ...] = ("/usr/local/share/paas/buildpacks",)
     builds_at_once: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     # apps

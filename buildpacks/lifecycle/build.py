@@ -7,22 +7,24 @@ the daemon makes them (see layer.py) and starts us again on top of them.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle import debian, packs, results, say, slugignore
-from lifecycle.packs import Pack, Place
+from lifecycle import debian, order, results, say, slugignore
+from lifecycle.packs import Place
 from lifecycle.unpack import unpack
 
 LAYERS_NEEDED = 10
 MANIFEST_BYTES = 1 << 20
+APP_DIR = "/app"
 
 
 def build(
     place: Place,
     result_dir: str,
-    named: list[str],
+    named: list[dict[str, Any]],
     have: list[Any],
     files: dict[str, str],
     *,
@@ -30,34 +32,45 @@ def build(
 ) -> int:
     """The whole build; 0, or LAYERS_NEEDED. Raises Failure.
 
-    named: the buildpacks set for the app. have: the layers mounted, as a plan's
+    named: the buildpacks asked for, none: those that fit. have: the layers mounted, as a plan's
     `layers`. files: small files of the app whose text is a result, by its name.
     again: the same push a second time, so that what has been said is not.
     """
     unpack_source(place, have)
     say.to(None if again else 1)
     leave_out(place)
-    chosen, seen = packs.chosen(place, named)
-    announce(seen)
+    chosen = order.steps(place, named)
     debian.known = have
-    plan = [layer for pack in chosen for layer in pack.plan(place)]
+    plan = planned(place, chosen)
     say.to(1)
-    names = [pack.name for pack in chosen]
+    names = [step.pack.name for step in chosen]
     results.write(result_dir, "plan", {"buildpacks": names, "layers": plan})
     if plan != have:
         return LAYERS_NEEDED
-    environment = compiled(place, chosen)
-    released = chosen[-1].release(place)
+    made = order.compiled(place, chosen)
+    released = chosen[-1].pack.release(place)
+    texts = {name: manifest(place, path) for name, path in files.items()}
+    into_app(place)
     results.write(
         result_dir,
         "build",
         {
             "buildpacks": names,
             "processes": released.get("default_process_types") or {},
-            "environment": environment,
-            **{name: manifest(place, path) for name, path in files.items()},
+            "environment": {**made.environment, **strings(released.get("config_vars"))},
+            "reports": made.reports,
+            **texts,
         },
     )
+    return 0
+
+
+def detect(place: Place, result_dir: str, named: list[dict[str, Any]]) -> int:
+    """Only say which packs would build the app."""
+    unpack_source(place, [])
+    chosen = order.steps(place, named)
+    names = [step.pack.name for step in chosen]
+    results.write(result_dir, "plan", {"buildpacks": names, "layers": []})
     return 0
 
 
@@ -90,24 +103,32 @@ def not_provided(provided: set[str], ignored: set[str]) -> Callable[[str], bool]
     return wanted
 
 
-def announce(seen: list[tuple[str, list[str]]]) -> None:
-    for language, files in seen:
-        say.step(f"{language} app detected")
-        if files:
-            say.detail(f"by {', '.join(files)}")
+def planned(place: Place, chosen: list[order.Step]) -> list[Any]:
+    """The layers the packs ask for, what those whose turn is certain saw being told first."""
+    for step in chosen:
+        if step.certain:
+            order.announce(step)
+    return [layer for step in chosen for layer in step.plan(place)]
 
 
-def compiled(place: Place, chosen: list[Pack]) -> dict[str, str]:
-    """Run every pack; the variables they set for the app's processes."""
-    before = dict(os.environ)
-    before.pop("GIT_DIR", None)
-    environment = dict(before)
-    for_app: dict[str, str] = {"PATH": environment.get("PATH", "")}
-    for pack in chosen:
-        environment = pack.compile(place, environment)
-        if isinstance(pack, packs.OwnPack):
-            for_app = packs.merged(for_app, pack.environment(place))
-    return for_app
+def into_app(place: Place) -> None:
+    """Where the app was built elsewhere, it takes the place of what packs left in /app."""
+    if place.build_dir == APP_DIR:
+        return
+    for item in os.scandir(APP_DIR):
+        if item.is_dir(follow_symlinks=False):
+            shutil.rmtree(item.path)
+        else:
+            os.unlink(item.path)
+    for name in os.listdir(place.build_dir):
+        os.rename(os.path.join(place.build_dir, name), os.path.join(APP_DIR, name))
+    os.rmdir(place.build_dir)
+
+
+def strings(value: object) -> dict[str, str]:
+    """The plain values of what a pack's release gives by name."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {str(key): str(text) for key, text in pairs if isinstance(text, str | int | float)}
 
 
 def manifest(place: Place, name: str) -> str | None:

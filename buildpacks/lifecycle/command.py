@@ -11,7 +11,7 @@ from lifecycle.say import Failure
 PLACE = Place(build_dir="/app", cache_dir="/cache", env_dir="/config")
 RESULT_DIR = "/result"
 SOURCE_DIR = "/tmp/source"
-SWITCHES = ("--again", "--grown")
+SWITCHES = ("--again", "--grown", "--apart", "--detect")
 
 
 def main(argv: list[str]) -> int:
@@ -36,12 +36,29 @@ def run(argv: list[str]) -> int:
 
         plan = json.loads(options["layer"])
         return layer(PLACE, SOURCE_DIR, plan, grown="grown" in options)
-    from lifecycle.build import build  # noqa: PLC0415 - as above
+    if verb == "fetch":
+        from lifecycle.fetch import fetch  # noqa: PLC0415 - as above
 
-    named = [name for name in options.get("buildpacks", "").split(",") if name]
+        revision = fetch(json.loads(options["pack"]), PLACE.build_dir)
+        results.write(RESULT_DIR, "fetch", {"revision": revision})
+        return 0
+    from lifecycle.build import build, detect  # noqa: PLC0415 - as above
+
+    named = json.loads(options.get("buildpacks", "[]"))
+    if "detect" in options:
+        return detect(PLACE, RESULT_DIR, named)
     have: list[Any] = json.loads(options.get("have", "[]"))
     files = {"procfile": options.get("procfile", "Procfile"), "app_json": "app.json"}
-    return build(PLACE, RESULT_DIR, named, have, files, again="again" in options)
+    place = place_for(named, apart="apart" in options)
+    return build(place, RESULT_DIR, named, have, files, again="again" in options)
+
+
+def place_for(named: list[dict[str, Any]], *, apart: bool) -> Place:
+    """Where the build happens; apart: where Heroku does it, the app's own place being empty."""
+    if not apart:
+        return PLACE
+    os.makedirs(folder := os.path.join("/build", f"build_{os.environ['REQUEST_ID'][:8]}"))
+    return Place(folder, PLACE.cache_dir, PLACE.env_dir)
 
 
 def pairs(arguments: list[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def main(path: str) -> int:
         return 1
 
 
-def run(pack: packs.Pack, program: str, arguments: list[str]) -> int:
+def run(pack: packs.OwnPack, program: str, arguments: list[str]) -> int:
     if program.startswith("layers/"):
         source, cache_dir, env_dir, runtime = arguments
         plan = {"name": program.removeprefix("layers/"), "runtime": runtime}

@@ -38,7 +38,10 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """One noun's report. bare names keys shown without the prefix, as dokku shows them."""
+    """One noun's report. bare names keys shown without the prefix, as dokku shows them.
+
+    setter is the command that sets properties, where `set` means something else.
+    """
 
     name: str
     prefix: str
@@ -49,6 +52,7 @@ class Namespace:
     after_set: str = ""
     when_set: Callable[[Context, App | None], None] | None = None
     permission: Permission = Permission.READ
+    setter: str = "set"
 
     def rows(self, context: Context, app: App | None) -> dict[str, str]:
         """The whole report of an app, or of the instance."""
@@ -71,7 +75,7 @@ class Namespace:
 
 
 def register(space: Namespace) -> None:
-    """Make `<name>:report`, and `<name>:set` when there are properties."""
+    """Make `<name>:report`, and `<name>:set` (or its setter) when there are properties."""
     make_report(space)
     if space.properties:
         make_set(space)
@@ -197,4 +201,4 @@ def make_set(space: Namespace) -> None:
 
     lines = "\n\n".join(f"{one.key}: {one.words}" for one in space.properties)
     set_property.__doc__ = f"Set a property of {space.name}; without a value, unset it.\n\n{lines}"
-    command(f"{space.name}:set", Permission.WRITE)(set_property)
+    command(f"{space.name}:{space.setter}", Permission.WRITE)(set_property)

@@ -7,24 +7,33 @@ named takes one container; new layers take one each, and then one more.
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from paas.console import Console
-from paas.deploy import dependencies
+from paas.console import Console, plain
+from paas.deploy import dependencies, packs
 from paas.deploy.dependencies import LayerPlan
-from paas.deploy.source import Source
-from paas.deploy.workshop import Workshop, failure, run, workshop
+from paas.deploy.packs import Pack
+from paas.deploy.source import Source, inspect
+from paas.deploy.workshop import Workshop, failure, make_owned, run, workshop
 from paas.errors import PaasError
 from paas.failpoints import failpoint
+from paas.image.durable import remove_tree
+from paas.model import app_json, procfile
 from paas.model import names as names_rules
-from paas.model import procfile
 from paas.model.app import App
+from paas.model.buildpack import LONGEST, Reference
+from paas.model.image import Step
+from paas.model.push import NOTHING, Push
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
 LAYERS_NEEDED = 10
+REPORT_LENGTH = 4000
+APART = "build"  # where an app is built that is put in /app at the end
 
 
 def build(
@@ -35,12 +44,13 @@ def build(
         platform.builds.hold("", console, f"the build of {app.name}"),
         workshop(platform, app, source, config, console) as shop,
     ):
+        chosen = packs.ready(shop, packs.asked_for(shop))
         have = predicted(shop)
         failpoint("build.workshop")
-        done = attempt(shop, have)
+        done = attempt(shop, chosen, have)
         if done.upper is None:
             have = dependencies.make(shop, done.plan)
-            done = attempt(shop, have, again=True)
+            done = attempt(shop, chosen, have, again=True)
         if done.upper is None:
             raise PaasError("the buildpacks changed their plan while building", "push again")
         try:
@@ -49,8 +59,41 @@ def build(
         except BaseException:
             platform.layers.discard(done.upper)
             raise
-        kept = [layer for plan, layer in have if not plan.document.get("build_only")]
-        return commit(shop, kept, done.upper, done.results["build"])
+        kept = [(plan, layer) for plan, layer in have if not plan.document.get("build_only")]
+        note_reports(shop, done.results["build"].get("reports"))
+        return commit(shop, chosen, kept, done.upper, done.results["build"])
+
+
+def detect(platform: Platform, app: App, branch: str, commit: str, console: Console) -> list[str]:
+    """Names of the buildpacks that would build a commit, in order."""
+    source = inspect(platform, app, Push(app.name, branch, commit, commit))
+    config = platform.store.config.merged(app)
+    with (
+        platform.layers.leased(),
+        platform.builds.hold("", console, f"a look at {app.name}"),
+        workshop(platform, app, source, config, console) as shop,
+    ):
+        chosen = packs.ready(shop, packs.asked_for(shop))
+        arguments = ("build", "--detect", *packs.arguments(chosen))
+        upper = platform.layers.new_upper(platform.settings.uids(app.slot))
+        try:
+            status, results = run(shop, arguments, [], upper, None, mounts=packs.mounts(chosen))
+        finally:
+            platform.layers.discard(upper)
+        if status.code != 0:
+            raise failure(shop, status, results)
+        return list(names(results["plan"].get("buildpacks")))
+
+
+def update(platform: Platform, app: App, references: Sequence[Reference], console: Console) -> None:
+    """Fetch the newest revisions of buildpacks; PaasError for one that cannot be had."""
+    nothing = Source(Push(app.name, "", NOTHING, NOTHING), {}, None, app_json.parse("{}"))
+    with (
+        platform.layers.leased(),
+        platform.builds.hold("", console, f"a fetch for {app.name}"),
+        workshop(platform, app, nothing, {}, console) as shop,
+    ):
+        packs.ready(shop, references, insist=True)
 
 
 # -- the build container -----------------------------------------------------------
@@ -82,7 +125,13 @@ def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     return [(plan, layer) for plan, layer in found if layer is not None]
 
 
-def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool = False) -> Attempt:
+def attempt(
+    shop: Workshop,
+    chosen: Sequence[Pack],
+    have: list[tuple[LayerPlan, Layer]],
+    *,
+    again: bool = False,
+) -> Attempt:
     """One run of the lifecycle over the layers at hand; PaasError when the build failed.
 
     again: the same push a second time, so that what has been said is not said twice.
@@ -92,14 +141,17 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
     arguments += ["--procfile", shop.source.procfile]
     if again:
         arguments.append("--again")
-    chosen = shop.platform.store.buildpacks.list(shop.app)
-    if chosen:
-        arguments += ["--buildpacks", ",".join(chosen)]
+    arguments += packs.arguments(chosen)
+    layers, mounts = [layer for _, layer in have], packs.mounts(chosen)
     try:
-        status, results = run(shop, tuple(arguments), [layer for _, layer in have], upper, None)
+        if packs.apart(shop, chosen):
+            arguments.append("--apart")
+            make_owned(upper / APART, shop.owner, 0o755)
+        status, results = run(shop, tuple(arguments), layers, upper, None, mounts=mounts)
         if status.code not in (0, LAYERS_NEEDED):
             raise failure(shop, status, results)
         plan = dependencies.plans(results["plan"].get("layers", []))
+        remove_tree(upper / APART)
     except BaseException:
         shop.platform.layers.discard(upper)
         raise
@@ -109,7 +161,40 @@ def attempt(shop: Workshop, have: list[tuple[LayerPlan, Layer]], *, again: bool 
     return Attempt(upper, plan, results)
 
 
-def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, Any]) -> Image:
+def note_reports(shop: Workshop, reports: object) -> None:
+    """Keep what other people's packs report of the build, for buildpacks:report."""
+    found = reports if isinstance(reports, dict) else {}
+    words = [
+        f"{name}: " + " ".join(f"{key}={value}" for key, value in strings(values).items())
+        for name, values in found.items()
+    ]
+    text = plain("; ".join(words))[:REPORT_LENGTH]
+    shop.platform.store.properties.set(shop.app, "build", "reports", text or None)
+
+
+def steps(
+    shop: Workshop, chosen: Sequence[Pack], have: list[tuple[LayerPlan, Layer]], source: Layer
+) -> tuple[Step, ...]:
+    """How the image came to be: the stack, what the packs installed, the app itself."""
+    packs_used = [
+        f"{pack.reference.text}@{pack.revision}" if pack.revision else pack.reference.text
+        for pack in chosen
+    ]
+    by = f" by {', '.join(packs_used)}" if packs_used else ""
+    made = [(layer, f"{plan.pack}: {plan.name} {plan.runtime}".strip()) for plan, layer in have]
+    stack = [(layer, "the stack") for layer in shop.platform.stack.run_layers]
+    app = (source, f"commit {shop.source.push.new} built{by}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return tuple(Step(words, layer.id, now) for layer, words in (*stack, *made, app))
+
+
+def commit(
+    shop: Workshop,
+    chosen: Sequence[Pack],
+    have: list[tuple[LayerPlan, Layer]],
+    upper: Path,
+    results: dict[str, Any],
+) -> Image:
     """The compiled upper becomes the source layer, by rename; with the others, an image."""
     platform = shop.platform
     base = platform.settings.uids(shop.app.slot)
@@ -125,12 +210,13 @@ def commit(shop: Workshop, layers: list[Layer], upper: Path, results: dict[str, 
     failpoint("build.committed")
     return Image(
         id=identity,
-        layers=(*platform.stack.run_layers, *layers, source),
+        layers=(*platform.stack.run_layers, *(layer for _, layer in have), source),
         processes=processes,
         environment=strings(results.get("environment")),
         buildpacks=names(results.get("buildpacks")),
         commit=shop.source.push.new,
         manifest=shop.source.manifest.document,
+        steps=steps(shop, chosen, have, source),
     )
 
 
@@ -166,7 +252,9 @@ def names(value: object) -> tuple[str, ...]:
     """Only the short printable strings of a JSON list."""
     found = value if isinstance(value, list) else []
     return tuple(
-        name for name in found if isinstance(name, str) and len(name) <= 80 and name.isprintable()
+        name
+        for name in found
+        if isinstance(name, str) and len(name) <= LONGEST and name.isprintable()
     )[:20]
 
 

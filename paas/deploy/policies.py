@@ -6,6 +6,7 @@ from paas.model.restart import RestartPolicy
 from paas.platform import Platform
 
 ALL_PROCESSES = "_all_"
+IN_APP_DIR = "build-in-app-dir"
 
 
 def value(platform: Platform, app: App, namespace: str, key: str) -> str | None:
@@ -57,6 +58,11 @@ def rollback_window_s(platform: Platform, app: App) -> float:
 def cleans_up(platform: Platform, app: App) -> bool:
     """Whether releases beyond the number kept go after a deploy."""
     return value(platform, app, "builder", "skip-cleanup") != "true"
+
+
+def builds_in_app_dir(platform: Platform, app: App) -> bool:
+    """Whether buildpacks find the app in /app, though they could have it elsewhere."""
+    return value(platform, app, "buildpacks", IN_APP_DIR) == "true"
 
 
 def replaces(platform: Platform, app: App) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from paas.deploy import policies
 from paas.errors import PaasError
-from paas.model import app_json, checks_file, procfile
+from paas.model import app_json, buildpack, checks_file, procfile
 from paas.model.app import App
 from paas.model.app_json import AppManifest
 from paas.model.push import Push, TreeEntry
@@ -27,6 +27,7 @@ LFS_POINTER_BYTES = range(100, 250)  # pointer files are about 130 bytes; git-lf
 class Source:
     """A judged commit: its files by path, and what its Procfile and app.json say.
 
+    buildpacks are those that .buildpacks names, or app.json.
     root is the directory of the repository that is built ("" for all of it); paths
     are as seen from there. procfile and app_json name the files read as such.
     """
@@ -35,6 +36,7 @@ class Source:
     files: dict[str, TreeEntry]
     processes: dict[str, str] | None
     manifest: AppManifest
+    buildpacks: tuple[str, ...] = ()
     root: str = ""
     procfile: str = PROCFILE
     app_json: str = APP_JSON
@@ -57,11 +59,14 @@ def inspect(platform: Platform, app: App, push: Push) -> Source:
     text = manifest_text(platform, push, files, named)
     manifest = manifest_text(platform, push, files, manifest_named)
     checks = manifest_text(platform, push, files, "CHECKS")
+    listed = buildpack.listed(manifest_text(platform, push, files, ".buildpacks") or "")
+    says = app_json.parse(with_checks(manifest or "{}", checks or ""))
     return Source(
         push,
         files,
         None if text is None else procfile.parse(text),
-        app_json.parse(with_checks(manifest or "{}", checks or "")),
+        says,
+        listed or says.buildpacks,
         root,
         named,
         manifest_named,

@@ -9,9 +9,10 @@ import logging
 import os
 import secrets
 import stat
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 BUILDPACKS = Path(__file__).resolve().parents[2] / "buildpacks"
 LIFECYCLE = ("/usr/bin/python3", "-I", "-S", "/buildpacks/lifecycle")
 RESULT_BYTES = 4 << 20
+RESULTS = ("plan", "build", "fetch", "error")
 TAR_END = bytes(1024)  # two empty blocks end an archive (POSIX.1-2017 pax, "ustar")
 STACK = "heroku-24"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -56,6 +58,11 @@ class Workshop:
     directory: Path
     output: BuildOutput
     console: Console
+
+    @property
+    def owner(self) -> int:
+        """Whose files are those of the build's user, on the host."""
+        return self.platform.settings.uids(self.app.slot) + APP_UID
 
 
 @contextmanager
@@ -106,11 +113,14 @@ def run(
     *,
     shared: bool = False,
     system: str = "",
+    mounts: tuple[Mount, ...] = (),
+    disk_bytes: int | None = None,
 ) -> tuple[ExitStatus, dict[str, Any]]:
     """Run the lifecycle with the commit (paths None) or some paths of it on its standard input.
 
     shared: what it makes will serve other apps too, so it sees neither this app's
     config nor its cache. system: by the container's root, over that variant of the stack.
+    mounts: beside those of every build. disk_bytes: what it may write, unless as a build.
     """
     result = shop.directory / f"result-{secrets.token_hex(4)}"
     uid = 0 if system else APP_UID
@@ -118,6 +128,9 @@ def run(
     stack = shop.platform.stack
     below = stack.run_layers if system == "run" else stack.build_layers
     spec = build_spec(shop, arguments, [*below, *layers], upper, result, shared=shared, uid=uid)
+    spec = replace(spec, mounts=(*spec.mounts, *mounts))
+    if disk_bytes is not None:
+        spec = replace(spec, limits=replace(spec.limits, scratch_bytes=disk_bytes))
     shop.console.check_cancelled()
     with archive(shop, paths) as stdin:
         status = supervised(shop, spec, stdin)
@@ -224,6 +237,10 @@ def build_environment(shop: Workshop) -> dict[str, str]:
         **bundle,
         "STACK": STACK,
         "SOURCE_VERSION": shop.source.push.new,
+        "GIT_REV": shop.source.push.new,
+        "REQUEST_ID": str(uuid.uuid4()),
+        "CURL_CONNECT_TIMEOUT": "30",
+        "CURL_TIMEOUT": "180",
         "HOME": "/app",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -237,7 +254,7 @@ def build_environment(shop: Workshop) -> dict[str, str]:
 
 def read_results(directory: Path) -> dict[str, Any]:
     """The JSON files the lifecycle left, by name; {} for what is missing or not JSON."""
-    return {name: read_result(directory / f"{name}.json") for name in ("plan", "build", "error")}
+    return {name: read_result(directory / f"{name}.json") for name in RESULTS}
 
 
 def read_result(path: Path) -> dict[str, Any]:

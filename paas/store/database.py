@@ -8,12 +8,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -42,7 +41,7 @@ metadata = MetaData(
     }
 )
 
-HEAD = "0004"  # the newest migration; a test holds it to migrations/versions
+HEAD = "0005"  # the newest migration; a test holds it to migrations/versions
 BUSY_TIMEOUT_MS = 10_000
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -50,9 +49,6 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
-
-
-Value = TypeVar("Value")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -79,14 +75,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(slots=True)
-class View:
-    """One moment of the database, and what has been read whole of it."""
-
-    connection: Connection
-    tables: dict[Callable[[Connection], Any], Any] = field(default_factory=dict)
-
-
 class Database:
     """Connections for any thread; every use is one transaction."""
 
@@ -103,16 +91,13 @@ class Database:
         self._writer = self._engine.execution_options(write=True)
         # SQLite has one writer; waiting here is fair and quick, waiting on its lock is neither
         self._writing = threading.Lock() if self._sqlite else nullcontext()
-        # .connection: the transaction this thread is in, .view: the moment it looks at
-        self._here = threading.local()
+        self._here = threading.local()  # .connection: the transaction this thread is in
         self._migrate()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; inside a transaction of this thread, what it sees."""
         joined: Connection | None = getattr(self._here, "connection", None)
-        if joined is None and (view := self._view) is not None:
-            joined = view.connection
         if joined is not None:
             yield joined
             return
@@ -125,7 +110,6 @@ class Database:
 
         Inside another one of this thread it is a part of that: all or nothing.
         """
-        self._here.view = None
         joined: Connection | None = getattr(self._here, "connection", None)
         if joined is not None:
             yield joined
@@ -138,33 +122,6 @@ class Database:
             finally:
                 self._here.connection = None
         failpoint("store.written")
-
-    @contextmanager
-    def view(self) -> Iterator[None]:
-        """Have this thread read of one moment, and tables whole, until it writes or the block ends.
-
-        For looking at every app: a query a table instead of a few dozen an app.
-        """
-        with self.read() as connection:
-            self._here.view = View(connection)
-            try:
-                yield
-            finally:
-                self._here.view = None
-
-    def whole(self, read: Callable[[Connection], Value]) -> Value | None:
-        """What read makes of a table, once a view; None outside of one."""
-        view = self._view
-        if view is None:
-            return None
-        if read not in view.tables:
-            view.tables[read] = read(view.connection)
-        value: Value = view.tables[read]
-        return value
-
-    @property
-    def _view(self) -> View | None:
-        return getattr(self._here, "view", None)
 
     def close(self) -> None:
         """Close idle connections."""

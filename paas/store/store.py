@@ -64,10 +64,6 @@ class Store:
         """Changes of this thread that become durable as one, or not at all."""
         return self._database.write()
 
-    def view(self) -> AbstractContextManager[None]:
-        """Reads of this thread see one moment, quickly, until it changes something itself."""
-        return self._database.view()
-
     def close(self) -> None:
         """Close idle connections."""
         self._database.close()

@@ -33,9 +33,9 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 ENTER = """
 set -e
 mount -t overlay overlay -o "lowerdir=$LOWERS,upperdir=$UPPER,workdir=$WORK" "$ROOT"
-mkdir -p "$ROOT"/{buildpacks,cache,config,result,.paas}
+mkdir -p "$ROOT"/{buildpacks,packs,cache,config,result,.paas}
 bind() { mount --bind "$1" "$ROOT/$2"; [ "$3" != ro ] || mount -o remount,bind,ro "$ROOT/$2"; }
-bind "$BUILDPACKS" buildpacks ro
+bind "$BUILDPACKS" buildpacks ro; bind "$PACKS" packs ro
 bind "$CACHE" cache; bind "$CONFIG" config ro; bind "$RESULT" result
 : > "$ROOT/etc/resolv.conf" && mount --bind /etc/resolv.conf "$ROOT/etc/resolv.conf"
 mkdir -p "$ROOT/etc/ssl/certs" && : >> "$ROOT$CERTIFICATES"
@@ -107,18 +107,24 @@ class Sandbox:
         self,
         source: Path | dict[str, str],
         *,
-        buildpacks: Sequence[str] = (),
+        buildpacks: Sequence[str | Path] = (),
         config: dict[str, str] | None = None,
         archive: bytes | None = None,
         app: str = "",
+        apart: bool = False,
     ) -> Built:
         """Build as the daemon does: ask for the plan, make its layers, build on top.
 
         app: builds of one app share a cache, and its layers grow out of earlier ones.
+        buildpacks: names of ours, and folders with other people's. apart: built in a
+        place of its own, as on Heroku.
         """
         archive = archive or packed(files_of(source))
-        options = ["--buildpacks", ",".join(buildpacks)] if buildpacks else []
+        options = ["--apart"] if apart else []
         folders = {"config": self.config(config or {}), "cache": self.folder(f"cache-{app}")}
+        if buildpacks:
+            folders["packs"] = self.fresh("packs")
+            options += ["--buildpacks", json.dumps(self.entries(buildpacks, folders["packs"]))]
         first = self.run([*LIFECYCLE, "build", *options], [], archive, **folders)
         if first.status != LAYERS_NEEDED:
             return Built(first.status, first.output, [first.upper], first.results)
@@ -139,6 +145,16 @@ class Sandbox:
         ]
         output += last.output
         return Built(last.status, output, [last.upper, *image], last.results, plan)
+
+    def entries(self, buildpacks: Sequence[str | Path], folder: Path) -> list[dict[str, str]]:
+        """The lifecycle's argument; the folders among them are copied to where builds see them."""
+        found = []
+        for number, pack in enumerate(buildpacks):
+            found.append({"name": str(pack)})
+            if isinstance(pack, Path):
+                shutil.copytree(pack, folder / str(number), symlinks=True)
+                found[-1] = {"name": pack.name, "path": f"/packs/{number}"}
+        return found
 
     def layer(
         self, app: str, document: dict, below: list[Path], archive: bytes, **folders: Path
@@ -196,16 +212,20 @@ class Sandbox:
         cache: Path,
         environment: dict[str, str] | None = None,
         system: str = "",
+        packs: Path | None = None,
     ) -> Run:
         """Run a program to its end on top of layers (top first).
 
         system: as root, without a capability, over that variant of the stack alone.
         """
         upper, result = self.fresh("upper"), self.fresh("result")
+        if "--apart" in argv:
+            (upper / "build").mkdir()
+            os.chown(upper / "build", APP_UID, APP_UID)
         child = self.start(
             argv, layers, upper, config=config, cache=cache, result=result,
             environment=environment, user=0 if system else APP_UID,
-            stack=self.stack[-1:] if system == "run" else self.stack,
+            stack=self.stack[-1:] if system == "run" else self.stack, packs=packs,
         )  # fmt: skip
         output, _ = child.communicate(stdin)
         results = {path.stem: json.loads(path.read_text()) for path in result.glob("*.json")}
@@ -223,6 +243,7 @@ class Sandbox:
         environment: dict[str, str] | None = None,
         user: int = APP_UID,
         stack: Sequence[Path] = (),
+        packs: Path | None = None,
     ) -> subprocess.Popen:
         """stack: what is below the layers, top first; empty: what builds have."""
         os.chown(upper, 0, 0)
@@ -235,6 +256,7 @@ class Sandbox:
             "LANG": "C.UTF-8",
             "STACK": "heroku-24",
             "SOURCE_VERSION": "0" * 40,
+            "REQUEST_ID": "01234567-89ab-4def-8123-456789abcdef",
             **dict.fromkeys(bundle, CERTIFICATES),
             "UV_SYSTEM_CERTS": "1",
             "UV_NATIVE_TLS": "1",
@@ -248,6 +270,7 @@ class Sandbox:
             "WORK": str(self.fresh("work")),
             "ROOT": str(self.fresh("root")),
             "BUILDPACKS": str(REPOSITORY / "buildpacks"),
+            "PACKS": str(packs or self.fresh("packs")),
             "CACHE": str(cache),
             "CONFIG": str(config),
             "RESULT": str(result),

@@ -51,49 +51,6 @@ def test_reservations_are_taken_and_said_to_mean_nothing(admin: Admin, blog: App
     assert admin.fails("resource:reserve", "blog", "--memory", "x").status == 2
 
 
-def test_buildpacks_are_added_in_order_replaced_and_removed(admin: Admin, blog: App):
-    admin.ok("buildpacks:add", "blog", "python")
-    admin.ok("buildpacks:add", "--index", "1", "blog", "heroku/nodejs")
-    assert admin("buildpacks:list", "blog", "--format", "json").json() == ["nodejs", "python"]
-    admin.ok("buildpacks:set", "blog", "https://github.com/heroku/heroku-buildpack-static.git")
-    assert admin.ok("buildpacks:list", "blog").split()[-2:] == ["static", "python"]
-    admin.ok("buildpacks:set", "--index", "9", "blog", "procfile")
-    admin.ok("buildpacks:remove", "blog", "--index", "1")
-    admin.ok("buildpacks:remove", "blog", "procfile")
-    assert admin.ok("buildpacks:report", "blog", "--buildpacks-list") == "python\n"
-    admin.ok("buildpacks:clear", "blog")
-    assert admin("buildpacks:list", "blog", "--format", "json").json() == []
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("add", "blog", "cobol"),
-        ("add", "blog", "https://evil.example.com/pack.git"),
-        ("add", "blog", "../lifecycle"),
-        ("add", "blog", "lifecycle"),
-        ("add", "blog", "python"),
-        ("add", "--index", "0", "blog", "nodejs"),
-        ("set", "--index", "2", "blog", "python"),
-        ("set", "blog", "cobol"),
-        ("remove", "blog", "nodejs"),
-        ("remove", "blog", "--index", "5"),
-        ("remove", "blog"),
-        ("remove", "blog", "python", "--index", "1"),
-    ],
-)
-def test_a_buildpack_that_is_not_there_changes_nothing(
-    admin: Admin, blog: App, argv: tuple[str, ...]
-):
-    admin.ok("buildpacks:add", "blog", "python")
-    admin.fails(f"buildpacks:{argv[0]}", *argv[1:])
-    assert admin("buildpacks:list", "blog", "--format", "json").json() == ["python"]
-
-
-def test_an_unknown_buildpack_is_refused_with_those_there_are(admin: Admin, blog: App):
-    assert "there are: nodejs, procfile, python" in admin.fails("buildpacks:add", "blog", "x").err
-
-
 def test_the_deploy_branch_of_an_app_covers_the_instances(admin: Admin, blog: App):
     admin.ok("git:set", "--global", "deploy-branch", "trunk")
     assert admin.ok("git:report", "blog", "--git-computed-deploy-branch") == "trunk\n"

@@ -1,11 +1,13 @@
 """One platform for the whole end-to-end suite; every test brings its own app."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance
+from tests.e2e.world import World
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,8 @@ def platform() -> Iterator[Instance]:
         build_memory_bytes=768 << 20,
         build_disk_bytes=512 << 20,
     )
+    folder = settings.state_dir.parent / "buildpacks"
+    settings = replace(settings, buildpack_dirs=(str(folder),))
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
     instance = Instance(settings)
@@ -29,3 +33,14 @@ def platform() -> Iterator[Instance]:
         yield instance
     finally:
         instance.destroy()
+
+
+@pytest.fixture(scope="session")
+def world(platform: Instance) -> Iterator[World]:
+    """What is beyond the machine, as far as the tests decide it."""
+    made = World(platform.root / "world")
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()

@@ -20,6 +20,7 @@ SETTING_KEYS = (
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
     *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
     "patrol_s",
+    "buildpack_dirs",
 )
 
 
@@ -40,7 +41,11 @@ class Instance:
 
     @property
     def environment(self) -> dict[str, str]:
-        values = {f"PAAS_{key.upper()}": str(getattr(self.settings, key)) for key in SETTING_KEYS}
+        chosen = {key: getattr(self.settings, key) for key in SETTING_KEYS}
+        values = {
+            f"PAAS_{key.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+            for key, value in chosen.items()
+        }
         return {**os.environ, **values, **self.variables, "PAAS_PYTHON": sys.executable}
 
     def start(self) -> None:

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+
+header() {
+  echo "-----> $*"
+}
+
+indent() {
+  sed --unbuffered 's/^/       /'
+}
