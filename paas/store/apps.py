@@ -55,26 +55,34 @@ class Apps:
 
     def create(self, name: str) -> App:
         """A new app in the lowest free slot; PaasError when the name is taken."""
+        return self.reserve(name, None, None)
+
+    def reserve(self, name: str, id_: int | None, slot: int | None) -> App:
+        """A new app with this id and in this slot, where they are free; else with others."""
         app_name(name)
         try:
             with self._database.write() as connection:
-                slot = self._free_slot(connection)
+                taken_ids = set(connection.scalars(select(apps.c.id)))
+                own_id = {} if id_ is None or id_ in taken_ids else {"id": id_}
                 connection.execute(
                     insert(apps).values(
                         name=name,
-                        slot=slot,
+                        slot=self._free_slot(connection, slot),
                         created_at=now(),
                         locked=False,
                         stopped=False,
                         last_version=0,
+                        **own_id,
                     )
                 )
         except IntegrityError as error:
             raise taken(name) from error
         return self.get(name)
 
-    def _free_slot(self, connection: Connection) -> int:
+    def _free_slot(self, connection: Connection, wanted: int | None) -> int:
         used = set(connection.scalars(select(apps.c.slot)))
+        if wanted is not None and wanted not in used and 1 <= wanted <= self._slots:
+            return wanted
         slot = next(number for number in count(1) if number not in used)
         if slot > self._slots:
             raise PaasError(

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     DateTime,
     Dialect,
+    Engine,
     ForeignKey,
     Integer,
     MetaData,
@@ -84,10 +86,7 @@ class Database:
         self._sqlite = self._url.get_backend_name() == "sqlite"
         if self._sqlite:
             secure(Path(self._url.database or ""))
-        self._engine = create_engine(self._url, hide_parameters=True, max_overflow=-1)
-        if self._sqlite:
-            event.listen(self._engine, "connect", prepare_sqlite)
-            event.listen(self._engine, "begin", begin_sqlite)
+        self._engine = engine_of(self._url)
         self._writer = self._engine.execution_options(write=True)
         # SQLite has one writer; waiting here is fair and quick, waiting on its lock is neither
         self._writing = threading.Lock() if self._sqlite else nullcontext()
@@ -123,6 +122,18 @@ class Database:
                 self._here.connection = None
         failpoint("store.written")
 
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """One consistent view for everything that this thread reads within the block."""
+        with self.read() as connection:
+            if not self._sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            self._here.connection = connection
+            try:
+                yield connection
+            finally:
+                self._here.connection = None
+
     def close(self) -> None:
         """Close idle connections."""
         self._engine.dispose()
@@ -151,6 +162,15 @@ class Database:
 
         with self.write() as connection:
             upgrade(connection)
+
+
+def engine_of(url: URL) -> Engine:
+    """An engine whose SQLite connections have our settings and transactions."""
+    engine = create_engine(url, hide_parameters=True, max_overflow=-1)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", prepare_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
+    return engine
 
 
 def secure(path: Path) -> None:

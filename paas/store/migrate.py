@@ -20,15 +20,20 @@ def config() -> Config:
     return made
 
 
-def upgrade(connection: Connection) -> None:
+def knows(revision: str) -> bool:
+    """Whether a migration is one of this version of paas."""
+    script = ScriptDirectory.from_config(config())
+    return revision in {one.revision for one in script.walk_revisions()}
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
     """Run what is missing inside the caller's transaction: all of it or nothing."""
     found = found_version(connection)
-    script = ScriptDirectory.from_config(config())
-    if found and found not in {one.revision for one in script.walk_revisions()}:
+    if found and not knows(found):
         raise PaasError(
             f"the database is at migration {found}, which this version of paas does not know",
             "it was used by a newer paas: install that version again",
         )
     settings = config()
     settings.attributes["connection"] = connection
-    command.upgrade(settings, "head")
+    command.upgrade(settings, to)

@@ -1,9 +1,14 @@
 """The store: what should be, kept durably; every room asks here, none writes SQL itself."""
 
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
+from paas.model.app import App
 from paas.settings import Settings
+from paas.store import dump
+from paas.store import intake as intake_
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
 from paas.store.config import Config
@@ -13,6 +18,7 @@ from paas.store.domains import Domains
 from paas.store.events import Events
 from paas.store.formation import Formations
 from paas.store.images import NamedImages
+from paas.store.intake import Intake
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
 from paas.store.ports import Ports
@@ -63,6 +69,27 @@ class Store:
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""
         return self._database.write()
+
+    # -- as a whole -----------------------------------------------------------------------
+
+    def view(self) -> AbstractContextManager[object]:
+        """One consistent view for all that this thread reads within the block."""
+        return self._database.view()
+
+    def dump(self, table: str, app: App | None = None) -> Iterator[bytes]:
+        """A table's rows as lines of JSON, all or an app's; within a view."""
+        with self._database.read() as connection:
+            yield from dump.lines(connection, table, app.id if app else None)
+
+    def take_from(self, path: Path, intake: Intake) -> None:
+        """Take rows of a database file that is up to date, as one change."""
+        with self._database.write() as connection:
+            intake_.take_from(path, connection, intake)
+
+    def copy(self, intake: Intake) -> None:
+        """Take rows of apps that are here, for others that are here too, as one change."""
+        with self._database.write() as connection:
+            intake_.take(connection, connection, intake)
 
     def close(self) -> None:
         """Close idle connections."""
