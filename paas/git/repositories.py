@@ -48,15 +48,22 @@ class Repositories:
 
     def ensure(self, app: str) -> Path:
         """The app's repository, made when there is none; whole or not there at all."""
-        path = self.path(app)
         if not self.exists(app):
-            self._prepare_root()
-            building = self._root / f".{path.name}.{os.getpid()}.new"
-            shutil.rmtree(building, ignore_errors=True)
-            self._create(building)
-            shutil.rmtree(path, ignore_errors=True)
-            building.rename(path)
-        return path
+            self.adopt(self.draft(app, f"{os.getpid()}.new"), app)
+        return self.path(app)
+
+    def draft(self, app: str, tag: str) -> Path:
+        """A new, empty repository beside the app's, for adopt; a sweep removes it."""
+        self._prepare_root()
+        building = self._root / f".{self.path(app).name}.{tag}"
+        shutil.rmtree(building, ignore_errors=True)
+        self._create(building)
+        return building
+
+    def adopt(self, draft: Path, app: str) -> None:
+        """Make a draft the app's repository, in place of what is there."""
+        shutil.rmtree(self.path(app), ignore_errors=True)
+        draft.rename(self.path(app))
 
     def rename(self, old: str, new: str) -> None:
         """Give an app's repository to its new name; nothing when there is none."""
@@ -167,6 +174,13 @@ class Repositories:
         text = self._read(app, argv, {}, TREE_BYTES).decode(errors="replace")
         pairs = (line.split(" refs/heads/", 1) for line in text.splitlines())
         return {branch: commit for commit, branch in pairs}
+
+    def has(self, app: str, commit: str) -> bool:
+        """Whether the repository has a commit."""
+        argv = ("cat-file", "-e", f"{commit_id(commit)}^{{commit}}")
+        with self._start(app, argv, {}) as child:
+            child.communicate()
+        return child.returncode == 0
 
     def contains(
         self, app: str, commit: str, ancestor: str, environment: Mapping[str, str]
