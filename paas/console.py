@@ -177,6 +177,11 @@ class Console:
         """Whether the caller's input and output are a terminal."""
         return os.isatty(self.stdin) and os.isatty(self.stdout)
 
+    @property
+    def is_output_terminal(self) -> bool:
+        """Whether what is written is shown on a terminal."""
+        return os.isatty(self.stdout)
+
     def size(self) -> tuple[int, int]:
         """Rows and columns of the caller's terminal; 24 x 80 when unknown."""
         try:

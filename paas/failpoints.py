@@ -73,6 +73,17 @@ def arm(text: str) -> None:
         _armed.update(traps)
 
 
+def handed_on() -> dict[str, str]:
+    """What a child of ours needs in its environment to have the same failpoints armed."""
+    if _armed is None:
+        return {}
+    with _lock:
+        entries = [
+            f"{name}={trap.action}@{trap.first}{'+' * trap.on}" for name, trap in _armed.items()
+        ]
+    return {"PAAS_FAILPOINTS": ";".join(entries) or "on"}
+
+
 def parse(text: str) -> dict[str, Trap]:
     """Traps by the name of their point."""
     traps = {}

@@ -14,6 +14,7 @@ from paas.version import VERSION
 NAMESPACES = {
     "app-json": "Where app.json is",
     "apps": "Create, list, rename, lock and destroy apps",
+    "backup": "The whole platform in one archive, now or by a schedule",
     "builder": "What builds an app, and from which directory",
     "buildpacks": "Choose what builds an app",
     "checks": "How a new version is judged healthy",
@@ -28,6 +29,7 @@ NAMESPACES = {
     "ps": "Scale, start, stop and look at processes",
     "releases": "Versions of an app, and going back to one",
     "resource": "Limits of memory, processors, processes and bandwidth",
+    "restore": "A backup brought back onto an instance without apps",
     "run": "One-off commands in an app's image",
     "ssh-keys": "Who may come in",
     "version": "Show the version",

@@ -34,6 +34,7 @@ class Property:
     check: Callable[[str], str]
     default: Callable[[Context], str] = lambda _: ""
     has_global: bool = True
+    has_app: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Namespace:
     when_set: Callable[[Context, App | None], None] | None = None
     permission: Permission = Permission.READ
     setter: str = "set"
+    set_permission: Permission = Permission.WRITE
 
     def rows(self, context: Context, app: App | None) -> dict[str, str]:
         """The whole report of an app, or of the instance."""
@@ -185,6 +187,8 @@ def make_set(space: Namespace) -> None:
             )
         if app is None and not one.has_global:
             raise PaasError(f"{key} is a property of apps, not of the instance", "name an app")
+        if app is not None and not one.has_app:
+            raise PaasError(f"{key} is a property of the instance, not of apps", "say --global")
         checked = one.check(printable(value, key)) if value else None
         context.platform.store.properties.set(app, space.name, key, checked)
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
@@ -201,4 +205,4 @@ def make_set(space: Namespace) -> None:
 
     lines = "\n\n".join(f"{one.key}: {one.words}" for one in space.properties)
     set_property.__doc__ = f"Set a property of {space.name}; without a value, unset it.\n\n{lines}"
-    command(f"{space.name}:{space.setter}", Permission.WRITE)(set_property)
+    command(f"{space.name}:{space.setter}", space.set_permission)(set_property)

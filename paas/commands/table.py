@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from paas.commands import (  # noqa: F401 - importing a noun registers its commands
     app_json,
     apps,
+    backup,
     basics,
     builder,
     buildpacks,
@@ -27,8 +28,10 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     ps,
     releases,
     resource,
+    restore,
     run,
     ssh_keys,
+    transfer,
 )
 from paas.commands.basics import namespace_help
 from paas.commands.context import Context

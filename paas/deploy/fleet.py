@@ -14,6 +14,8 @@ from paas.model.app import App
 from paas.model.container import Container
 from paas.platform import Platform
 
+IN_SERVICE = ("ps", "in-service")  # the property that has their ids
+
 _locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
 _in_hand: set[str] = set()
 
@@ -42,7 +44,7 @@ def changing(app: App) -> Iterator[None]:
 
 def ids(platform: Platform, app: App) -> list[str]:
     """Container ids in service, in no order that matters."""
-    text = platform.store.properties.get(app, "ps", "in-service")
+    text = platform.store.properties.get(app, *IN_SERVICE)
     return [str(one) for one in json.loads(text)] if text else []
 
 
@@ -66,7 +68,7 @@ def owner(platform: Platform, container: Container) -> App | None:
 def install(platform: Platform, app: App, identities: Sequence[str]) -> None:
     """Make the containers of these ids the ones in service."""
     text = json.dumps(list(identities))
-    platform.store.properties.set(app, "ps", "in-service", text)
+    platform.store.properties.set(app, *IN_SERVICE, text)
 
 
 def swap(platform: Platform, app: App, old: Container, new: Container) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paas.console import Console
-from paas.deploy import ending, fleet, prune, retire, route
+from paas.deploy import arriving, ending, fleet, prune, retire, route
 from paas.errors import Cancelled, PaasError
 from paas.image.durable import remove_tree
 from paas.model.app import App
@@ -105,6 +105,8 @@ def tend(platform: Platform, app: App) -> None:
         return
     if ending.begun(platform, app):
         ending.finish(platform, app)
+        return
+    if arriving.begun(platform, app):
         return
     platform.store.releases.fail_pending(app)
     retire.later(platform, left_alone(platform, app))

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paas.console import Console
-from paas.deploy import boot, builders, ending, fleet, moving, prune, release, route
+from paas.deploy import (
+    again,
+    arriving,
+    boot,
+    builders,
+    ending,
+    fleet,
+    moving,
+    prune,
+    release,
+    route,
+)
 from paas.deploy.notes import noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
@@ -82,7 +93,8 @@ def redeploy(
             return None
         config = platform.store.config.merged(app)
         with noted(platform, name, actor, "deploy", description) as note:
-            new = cut(platform, app, current.image, config, description, actor, console)
+            image = again.image_of(platform, app, current, console)
+            new = cut(platform, app, image, config, description, actor, console)
             note.detail = f"{new.name}: {description}"
             tail(platform, app, new, console)
         return new
@@ -97,9 +109,10 @@ def rollback(
         noted(platform, name, actor, "rollback", "Rollback") as note,
     ):
         target = rollback_target(platform, app, version)
+        image = again.image_of(platform, app, target, console)
         restore_config(platform, app, target)
         description = f"Rollback to {target.name}"
-        new = cut(platform, app, target.image, target.config, description, actor, console)
+        new = cut(platform, app, image, target.config, description, actor, console)
         note.detail = f"{new.name}: {description}"
         tail(platform, app, new, console)
         return new
@@ -323,6 +336,8 @@ def operation(
         app = platform.store.apps.get(name)
         if not ending_too and ending.begun(platform, app):
             raise PaasError(f"{name} is being destroyed", f"paas apps:destroy {name}")
+        if arriving.begun(platform, app):
+            raise PaasError(f"{name} is not all here yet", "wait until it is restored or copied")
         with prune.tidied(platform, app):
             yield app
 

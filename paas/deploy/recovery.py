@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from paas.console import silent
-from paas.deploy import boot, ending, fleet, moving, pipeline, prune, retire, roll, route
+from paas.deploy import (
+    again,
+    arriving,
+    boot,
+    ending,
+    fleet,
+    moving,
+    pipeline,
+    prune,
+    retire,
+    roll,
+    route,
+)
 from paas.deploy.boot import Slot
 from paas.image.durable import remove_tree
 from paas.model.app import App
@@ -49,8 +61,9 @@ def tend(platform: Platform, app: App) -> None:
             log.info("finishing the end of %s", app.name)
             ending.finish(platform, app)
             return
-        moving.settle(platform, app)
-        platform.repositories.ensure(app.name)
+        if not arriving.begun(platform, app):
+            moving.settle(platform, app)
+            platform.repositories.ensure(app.name)
     except Exception:
         log.exception("app %s could not be tended", app.name)
 
@@ -112,7 +125,9 @@ def missing(platform: Platform) -> list[Place]:
     found = []
     for app in platform.store.apps.list():
         release = platform.store.releases.current(app)
-        if release is None or ending.begun(platform, app):
+        if release is None or ending.begun(platform, app) or arriving.begun(platform, app):
+            continue
+        if not again.whole(platform, release.image):  # whoever brings it up builds it first
             continue
         urgency = -priority(platform, app)
         found += [

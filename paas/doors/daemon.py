@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, cast
 
 from paas import failpoints
 from paas import settings as settings_module
+from paas.backup import finishing
+from paas.backup.keeper import Keeper
 from paas.command import Runner
 from paas.console import Console
 from paas.deploy.supervise import Supervisor
@@ -91,9 +93,13 @@ def serve(platform: Platform, settings: Settings) -> None:
         hooks.install(settings)
         platform.start()
         open_doors.callback(platform.networks.close)
+        finishing.resume(platform)
         supervisor = Supervisor(platform)
         open_doors.callback(supervisor.stop)
         supervisor.start()
+        keeper = Keeper(platform)
+        open_doors.callback(keeper.stop)
+        keeper.start()
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)

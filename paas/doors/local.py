@@ -38,6 +38,7 @@ VARIABLES = frozenset(
         "GIT_OBJECT_DIRECTORY",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "PAAS_PUSH",
+        "PWD",
         "TERM",
     )
 )

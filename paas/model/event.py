@@ -6,6 +6,7 @@ from datetime import datetime
 # every action that is recorded, and what it tells
 ACTIONS = {
     "app": "apps made, renamed, destroyed, locked and unlocked",
+    "backup": "backups made and restored; apps exported, imported and cloned",
     "buildpacks": "buildpacks chosen",
     "checks": "health checks enabled, disabled and set",
     "config": "variables set and unset; names only, never a value",

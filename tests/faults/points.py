@@ -6,7 +6,14 @@ from pathlib import Path
 PROGRAM = Path(__file__).resolve().parents[2] / "paas"
 CALL = re.compile(r'\bfailpoint\("([a-z]+\.[a-z]+)"\)')
 # what passes a point; all others are on a push's way
-OPERATIONS = {"create": "create", "ending": "destroy", "moving": "rename"}
+OPERATIONS = {
+    "backup": "backup",
+    "clone": "clone",
+    "create": "create",
+    "ending": "destroy",
+    "moving": "rename",
+    "restore": "restore",
+}
 # passed in the background: the push may well succeed
 AFTERWARDS = ("retire.",)
 

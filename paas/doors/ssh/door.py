@@ -8,9 +8,8 @@ import logging
 import socket
 import threading
 import time
-from typing import Any
 
-from paas.doors.ssh.hostkey import host_key
+from paas.doors.ssh.hostkey import HostKey
 from paas.doors.ssh.server import Connection, Services
 from paas.doors.ssh.throttle import source_of
 from paas.errors import PaasError
@@ -28,7 +27,7 @@ class SshDoor:
         self._settings = settings
         self._services = services
         self._listener: socket.socket | None = None
-        self._key: Any = None
+        self._key: HostKey | None = None
 
     @property
     def port(self) -> int:
@@ -39,7 +38,7 @@ class SshDoor:
 
     def open(self) -> None:
         """Start listening; PaasError when the port is taken."""
-        self._key = host_key(self._settings.state_dir / "ssh")
+        self._key = HostKey(self._settings.state_dir / "ssh")
         self._listener = listen(self._settings.listen_address, self._settings.ssh_port)
         threading.Thread(target=self._accept, name="ssh-door", daemon=True).start()
 
@@ -71,9 +70,10 @@ class SshDoor:
             if not self._services.throttle.admit(client):
                 connection.close()
                 return
-            client.transport.add_server_key(self._key)
+            if self._key is not None:
+                client.transport.add_server_key(self._key.now())
             client.transport.start_server(event=threading.Event(), server=client)
-        except (OSError, RuntimeError) as error:  # gone already, or no thread left
+        except (OSError, RuntimeError, PaasError) as error:  # gone already, or no thread left
             log.warning("ssh: a connection from %s could not be served: %s", address, error)
             connection.close()
 

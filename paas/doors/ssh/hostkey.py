@@ -13,6 +13,29 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from paas.errors import PaasError
 
 
+class HostKey:
+    """The key as it is now: a restore brings the old machine's, and known hosts know it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._key = host_key(directory)
+        self._read_from = self._version()
+
+    def now(self) -> paramiko.Ed25519Key:
+        """The key, read again when its file is another one."""
+        version = self._version()
+        if version != self._read_from:
+            self._key, self._read_from = host_key(self._directory), version
+        return self._key
+
+    def _version(self) -> tuple[int, int]:
+        try:
+            status = (self._directory / "ed25519").stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (status.st_ino, status.st_mtime_ns)
+
+
 def host_key(directory: Path) -> paramiko.Ed25519Key:
     """The host key in directory, made when there is none; PaasError when it cannot be read."""
     path = directory / "ed25519"

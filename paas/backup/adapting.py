@@ -1,0 +1,91 @@
+"""Adapting: rows of another instance as they shall be in this one. Reads this one's store."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from paas.backup.plan import Layers
+from paas.deploy import arriving, ending, fleet, moving
+from paas.model.app import App
+from paas.platform import Platform
+from paas.store.intake import Row
+
+# what says how things stood on another machine, and not how they should
+PASSING = frozenset({ending.MARK, arriving.MARK, arriving.RISING, moving.MARK, fleet.IN_SERVICE})
+PASSING_GLOBAL = frozenset({"restore", "backup-runs"})
+
+
+@dataclass(slots=True)
+class Adapting:
+    """Makes rows fit. apps: those that come, by their id there; told: what does not come."""
+
+    platform: Platform
+    layers: Layers
+    apps: Mapping[int, App]
+    whole: bool
+    told: list[str] = field(default_factory=list)
+
+    def row(self, table: str, row: Row) -> Row | None:
+        """A row as it shall be here; None: it is left out."""
+        adapt = ADAPTERS.get(table)
+        return row if adapt is None else adapt(self, row)
+
+    def property(self, row: Row) -> Row | None:
+        key = (row["namespace"], row["key"])
+        if row["app_id"] is None:
+            return None if row["namespace"] in PASSING_GLOBAL else row
+        return None if key in PASSING else row
+
+    def release(self, row: Row) -> Row:
+        status = "failed" if row["status"] == "pending" else row["status"]
+        return {**row, "status": status, "image": self.layers.image(row["image"])}
+
+    def image(self, row: Row) -> Row:
+        return {**row, "image": self.layers.image(row["image"])}
+
+    def release_layer(self, row: Row) -> Row:
+        layer = self.layers.known.get(row["layer_id"])
+        return {**row, "layer_id": layer.id if layer else row["layer_id"]}
+
+    def domain(self, row: Row) -> Row | None:
+        """A domain that leads to another app here stays with that one."""
+        holder = self.platform.store.domains.owner(row["name"])
+        mine = {app.name for app in self.apps.values()}
+        if holder is None or holder in mine:
+            return row
+        self.told.append(f"domain {row['name']} stays with app {holder}")
+        return None
+
+    def key(self, row: Row) -> Row | None:
+        """Keys are added to those that may come in already."""
+        here = self.platform.store.keys.list()
+        if row["fingerprint"] in {one.fingerprint for one in here}:
+            return None
+        names = {one.name for one in here}
+        name, number = row["name"], 2
+        while name in names:
+            name, number = f"{row['name'][:60]}-{number}", number + 1
+        return {**row, "name": name}
+
+    def login(self, row: Row) -> Row | None:
+        """A password that was sealed with another instance's key cannot be opened here."""
+        if self.whole:
+            return row
+        self.told.append(f"the login at {row['server']} does not come: registry:login again")
+        return None
+
+
+def left_out(_adapting: Adapting, _row: Row) -> None:
+    """What was remembered of processes on another machine says nothing here."""
+
+
+ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
+    "properties": Adapting.property,
+    "releases": Adapting.release,
+    "release_layers": Adapting.release_layer,
+    "named_images": Adapting.image,
+    "domains": Adapting.domain,
+    "keys": Adapting.key,
+    "registry_logins": Adapting.login,
+    "process_states": left_out,
+}
