@@ -15,7 +15,7 @@ from lifecycle import config
 from lifecycle.say import Failure
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ORDER = ("python", "nodejs", "static", "procfile")  # first match wins
+ORDER = ("python", "go", "rust", "nodejs", "static", "procfile")  # first match wins
 
 
 class Place:

@@ -156,14 +156,20 @@ class Sandbox:
                 found[-1] = {"name": pack.name, "path": f"/packs/{number}"}
         return found
 
+    def planned(self, source: Path | dict[str, str], **folders: Path) -> list[dict]:
+        """The layers that a build asks for."""
+        done = self.run([*LIFECYCLE, "build"], [], packed(files_of(source)), **folders)
+        assert done.status == LAYERS_NEEDED, done.output
+        return done.results["plan"]["layers"]
+
     def layer(
         self, app: str, document: dict, below: list[Path], archive: bytes, **folders: Path
     ) -> Run:
         """A layer of the plan, or the one made of the same files before."""
-        system = document.get("system", "")
-        below = [] if system else below
-        variables = [] if system else sorted(folders["config"].iterdir())
-        config = [path.read_text() for path in variables]
+        below = [] if document.get("system") else below
+        if document.get("shared"):
+            folders = {"config": self.fresh("config"), "cache": self.fresh("cache")}
+        config = [path.read_text() for path in sorted(folders["config"].iterdir())]
         key = hashlib.sha256(
             json.dumps([document, [str(path) for path in below], config]).encode()
             + listed(archive, document["files"])

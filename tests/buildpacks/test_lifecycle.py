@@ -11,7 +11,7 @@ from tests.buildpacks.sandbox import APPS, LIFECYCLE, REPOSITORY, files_of, pack
 
 sys.path.insert(0, str(REPOSITORY / "buildpacks"))
 
-from lifecycle import slugignore, unpack
+from lifecycle import natives, slugignore, unpack
 from lifecycle.say import Failure
 
 # -- choosing ------------------------------------------------------------------------------
@@ -246,3 +246,51 @@ def test_what_was_said_on_the_first_pass_is_not_said_again(sandbox):
     built = sandbox.build({**files, "x": ""})
     assert built.output.count("Python app detected") == 1
     assert built.output.count(".slugignore left out") == 1
+
+
+# -- system libraries ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "package"),
+    [
+        (
+            "native.c:1:10: fatal error: libpq-fe.h: No such file or directory",
+            "the header libpq-fe.h of a system library is missing",
+            "libpq-dev",
+        ),
+        (
+            "/usr/bin/ld: cannot find -lpcap: No such file or directory",
+            "the system library pcap is missing",
+            "libpcap-dev",
+        ),
+        (
+            "Package vips was not found in the pkg-config search path.",
+            "the system library vips is missing",
+            "libvips-dev",
+        ),
+        (
+            "Package 'libzmq', required by 'virtual:world', not found",
+            "the system library libzmq is missing",
+            "libzmq3-dev",
+        ),
+        ("Error: pg_config executable not found.", "the program pg_config is missing", "libpq-dev"),
+        ("is `cmake` not installed?", "the program cmake is missing", "cmake"),
+        (
+            "Could not find `protoc`. If `protoc` is installed",
+            "the program protoc is missing",
+            "protobuf-compiler",
+        ),
+    ],
+)
+def test_what_a_compiler_misses_is_named_with_its_debian_package(said, message, package):
+    failure = natives.missing(f"checking\n{said}\nfailed\n")
+    assert failure.message == message
+    assert failure.hint == f"add a file named Aptfile with the line: {package}"
+
+
+def test_every_debian_package_that_is_advised_exists(sandbox):
+    folders = {"config": sandbox.fresh("config"), "cache": sandbox.fresh("cache")}
+    argv = ["apt-cache", "-o", "Dir::Cache=/tmp", "pkgnames"]
+    existing = set(sandbox.run(argv, [], **folders).output.split())
+    assert set(natives.table().values()) - existing == set()

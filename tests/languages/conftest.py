@@ -1,0 +1,23 @@
+"""One platform for the languages: builds have the limits that real ones have."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import own_settings
+from tests.e2e.instance import Instance
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Instance]:
+    settings = own_settings(boot_timeout_s=60.0, drain_s=2.0, stop_grace_s=3.0, check_wait_s=0.5)
+    settings.state_dir.mkdir(parents=True)
+    settings.run_dir.mkdir(parents=True)
+    instance = Instance(settings)
+    instance.make_key()
+    try:
+        instance.start()
+        instance.ok("ssh-keys:add", "tester", stdin=instance.key.with_suffix(".pub").read_bytes())
+        yield instance
+    finally:
+        instance.destroy()

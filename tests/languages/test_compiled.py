@@ -1,0 +1,61 @@
+"""An app of each compiled language, pushed, fetched through the proxy, and pushed again."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.buildpacks.sandbox import APPS, REPOSITORY
+from tests.e2e.instance import Instance
+
+
+class Case:
+    """A sample app: its folder, a change of source, and what only a first push says."""
+
+    def __init__(self, language: str, source: str, old: str, new: str, once: tuple[str, ...]):
+        self.language = language
+        self.source = source
+        self.old = old
+        self.new = new
+        self.once = once
+
+    @property
+    def folder(self) -> Path:
+        return APPS / self.language
+
+    def changed(self) -> dict[str, str]:
+        text = (self.folder / self.source).read_text()
+        assert self.old in text
+        return {self.source: text.replace(self.old, self.new)}
+
+
+CASES = (Case("go", "main.go", "Hello from Go", "Hi from Go", ("Installing Go", "downloading")),)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.language)
+def test_a_sample_app_is_pushed_served_and_pushed_again_from_what_is_kept(
+    platform: Instance, case: Case
+):
+    repository = platform.repository(case.language, case.folder)
+    said = repository.deploy()
+    assert platform.get(case.language).text.strip() == case.old
+    for words in (*case.once, *shown(case.language)):
+        assert words in without_numbers(said), said
+    said = repository.deploy(case.changed())
+    assert platform.get(case.language).text.strip() == case.new
+    for words in case.once:
+        assert words not in said
+
+
+def shown(language: str) -> list[str]:
+    """What a first push of the sample says, by the language's page."""
+    page = (REPOSITORY / "docs" / "languages" / f"{language}.md").read_text()
+    block = page.partition("$ git push paas main\n")[2].partition("\n\n")[0]
+    lines = [without_numbers(line.strip()) for line in block.splitlines()]
+    assert lines
+    return lines
+
+
+def without_numbers(text: str) -> str:
+    """Versions differ with the day."""
+    return re.sub(r"\d+(\.\d+)+[\w.+~-]*", "N", text)
