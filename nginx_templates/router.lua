@@ -80,7 +80,8 @@ local function find(host)
 end
 
 local function bench(route, addresses)
-    local host, port = addresses:match("([^%s,]+):(%d+)$")
+    -- "10.0.0.2:5000 : ": the attempt about to be made is in the list already, without an address
+    local host, port = addresses:match("([^%s,]+):(%d+)[%s,:]*$")
     for _, peer in ipairs(route.peers) do
         if peer.host == host and peer.port == tonumber(port) then
             peer.benched_until = ngx.now() + BENCH_S

@@ -88,7 +88,7 @@ class Turns:
         while True:
             with self._condition:
                 ahead = self._ahead(queue, ticket)
-                if ahead == said:
+                if ahead == said >= 0:
                     self._condition.wait(LOOK_EVERY_S)
                     ahead = self._ahead(queue, ticket)
                 first = queue[0].label

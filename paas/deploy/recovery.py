@@ -39,13 +39,16 @@ TURN_S = 2.0
 def recover(platform: Platform) -> None:
     """Make the machine and the database say the same; before anything else is done."""
     platform.store.releases.fail_pending()
-    for app in platform.store.apps.list():
-        tend(platform, app)
-    apps = platform.store.apps.list()
-    surplus = [container for app in apps for container in dismissed(platform, app)]
-    platform.proxy.publish_all(route.current(platform, app) for app in apps)
-    leaving = [*surplus, *unowned(platform, apps)]
-    keep = {one for app in apps for one in fleet.ids(platform, app)}
+    with platform.store.view():
+        for app in platform.store.apps.list():
+            tend(platform, app)
+    with platform.store.view():
+        apps = platform.store.apps.list()
+        surplus = [container for app in apps for container in dismissed(platform, app)]
+        leaving = [*surplus, *unowned(platform, apps)]
+        keep = {one for app in apps for one in fleet.ids(platform, app)}
+        routes = [route.current(platform, app) for app in apps]
+    platform.proxy.publish_all(routes)
     keep |= {one.id for one in leaving}
     keep |= {c.id for c in platform.engine.list() if c.spec.kind is Kind.RUN and c.running}
     for words in platform.engine.reconcile(keep):
@@ -123,17 +126,18 @@ class Place:
 def missing(platform: Platform) -> list[Place]:
     """Every slot that should run and does not: apps of a high priority first, web first."""
     found = []
-    for app in platform.store.apps.list():
-        release = platform.store.releases.current(app)
-        if release is None or ending.begun(platform, app) or arriving.begun(platform, app):
-            continue
-        if not again.whole(platform, release.image):  # whoever brings it up builds it first
-            continue
-        urgency = -priority(platform, app)
-        found += [
-            Place((urgency, slot.rank), app.name, slot)
-            for slot in roll.missing(platform, app, release)
-        ]
+    with platform.store.view():
+        for app in platform.store.apps.list():
+            release = platform.store.releases.current(app)
+            if release is None or ending.begun(platform, app) or arriving.begun(platform, app):
+                continue
+            if not again.whole(platform, release.image):  # whoever brings it up builds it first
+                continue
+            urgency = -priority(platform, app)
+            found += [
+                Place((urgency, slot.rank), app.name, slot)
+                for slot in roll.missing(platform, app, release)
+            ]
     return sorted(found)
 
 

@@ -5,61 +5,64 @@ from several threads. Source: rtnetlink(7), tc-tbf(8).
 """
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Any
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from paas.network import namespaces
+from paas.network import dump, namespaces
 
 NO_SUCH_DEVICE, EXISTS = 19, 17
 DEFAULT_MTU = 1500
 INSIDE = "eth0"
+# the first two bytes of our MAC addresses (locally administered); the IP address follows
+INSIDE_PREFIX, PORT_PREFIX = b"\x02\x70", b"\x02\x71"
+LINK_ADDRESS, LINK_NAME, LINK_INFORMATION = 1, 3, 18  # IFLA_*
+KIND = 1  # IFLA_INFO_KIND
+PEER, LOCAL = 1, 2  # IFA_ADDRESS, IFA_LOCAL
+ADDRESS = struct.Struct("=xBxxI")  # of ifaddrmsg: prefix length and link
 TBF_LATENCY_S = 0.05
 TBF_SMALLEST_BURST = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One network link of the host; alias is free text that we keep the address in."""
+    """One network link of the host.
+
+    container: the address of the container behind it, where the link is one of ours.
+    """
 
     name: str
     kind: str
-    alias: str
-    mtu: int
+    container: IPv4Address | None
 
 
 def scan() -> list[Link]:
     """Every link of the host."""
-    with IPRoute() as route:
-        return [read(message) for message in route.get_links()]
+    return [read(entry) for entry in dump.links()]
 
 
-def read(message: Any) -> Link:
-    """A link from its netlink message."""
-    info = message.get("linkinfo")
-    return Link(
-        name=message.get("ifname") or "",
-        kind=(info.get("kind") if info else "") or "",
-        alias=message.get("ifalias") or "",
-        mtu=message.get("mtu") or DEFAULT_MTU,
-    )
+def read(entry: dump.Entry) -> Link:
+    """A link from its entry."""
+    information = dump.attributes(entry.attributes.get(LINK_INFORMATION, b""))
+    kind = information.get(KIND, b"").rstrip(b"\0").decode(errors="replace")
+    return Link(entry.text(LINK_NAME), kind, behind(entry.attributes.get(LINK_ADDRESS, b"")))
 
 
 def networks_of_links() -> list[tuple[str, IPv4Interface]]:
     """Every link of the host with each of its addresses."""
-    with IPRoute() as route:
-        names = {message["index"]: message.get("ifname") or "" for message in route.get_links()}
-        return [
-            (names.get(message["index"], ""), IPv4Interface((address, message["prefixlen"])))
-            for message in route.get_addr(family=socket.AF_INET)
-            if (address := message.get("local") or message.get("address"))
-        ]
+    names = dict(socket.if_nameindex())
+    return [
+        (names.get(index, ""), IPv4Interface((address, prefix)))
+        for entry in dump.addresses()
+        for prefix, index in [ADDRESS.unpack(entry.header)]
+        if (address := entry.attributes.get(LOCAL) or entry.attributes.get(PEER))
+    ]
 
 
 def uplink_mtu() -> int:
@@ -68,7 +71,7 @@ def uplink_mtu() -> int:
         defaults = list(route.get_default_routes(family=socket.AF_INET, table=254))
         for entry in sorted(defaults, key=lambda entry: entry.get("priority") or 0):
             if index := entry.get("oif"):
-                return read(route.get_links(index)[0]).mtu
+                return route.get_links(index)[0].get("mtu") or DEFAULT_MTU
     return DEFAULT_MTU
 
 
@@ -79,7 +82,25 @@ def hardware_address(address: IPv4Address) -> str:
     comes or goes, and a container at a reused address would have another one than its
     predecessor: either way packets go to the old one, for seconds, until ARP asks again.
     """
-    return ":".join(f"{byte:02x}" for byte in b"\x02\x70" + address.packed)
+    return written(INSIDE_PREFIX + address.packed)
+
+
+def port_hardware_address(address: IPv4Address) -> str:
+    """The MAC address of the host end of a container's link: it says whose link it is.
+
+    The kernel takes it as it makes the link, unlike an alias, and keeps it for us: a
+    restarted daemon reads from it which addresses are taken.
+    """
+    return written(PORT_PREFIX + address.packed)
+
+
+def written(hardware: bytes) -> str:
+    return ":".join(f"{byte:02x}" for byte in hardware)
+
+
+def behind(hardware: bytes) -> IPv4Address | None:
+    """The container's address that the MAC address of its link's host end says."""
+    return IPv4Address(hardware[2:]) if len(hardware) == 6 and hardware[:2] == PORT_PREFIX else None
 
 
 def make_bridge(name: str, gateway: IPv4Interface, mtu: int) -> None:
@@ -109,7 +130,7 @@ def make_link(
             ifname=name,
             kind="veth",
             mtu=mtu,
-            ifalias=str(address),
+            address=port_hardware_address(address),
             master=route.link_lookup(ifname=bridge)[0],
             state="up",
             peer={

@@ -209,11 +209,10 @@ class Networks:
             self._addresses.setdefault(slot, Addresses(self.settings.subnet(slot)))
         for link in present:
             container_id = self._container_id(link.name)
-            if container_id and link.alias:
-                address = IPv4Address(link.alias)
+            if container_id and link.container:
                 for addresses in self._addresses.values():
-                    if address in addresses.subnet:
-                        addresses.taken[container_id] = address
+                    if link.container in addresses.subnet:
+                        addresses.taken[container_id] = link.container
         # of those just being attached too, whose link is not there yet
         ports = [
             rules.Port(self.settings.link(container_id), address)

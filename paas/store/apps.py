@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     String,
@@ -93,6 +94,8 @@ class Apps:
 
     def find(self, name: str) -> App | None:
         """The app of that name, if there is one."""
+        if (every := self._database.whole(by_name)) is not None:
+            return every.get(name)
         with self._database.read() as connection:
             row = connection.execute(select(*COLUMNS).where(apps.c.name == name)).first()
         return App(*row) if row else None
@@ -107,7 +110,20 @@ class Apps:
     def list(self) -> list[App]:
         """Every app, by name."""
         with self._database.read() as connection:
-            return [App(*row) for row in connection.execute(select(*COLUMNS).order_by(apps.c.name))]
+            return [*by_name(connection).values()]
+
+    def by_id(self, identity: int) -> App | None:
+        """The app of that id, whatever its name is by now."""
+        return self._where(apps.c.id == identity)
+
+    def in_slot(self, slot: int) -> App | None:
+        """The app that has a slot."""
+        return self._where(apps.c.slot == slot)
+
+    def _where(self, condition: ColumnElement[bool]) -> App | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(*COLUMNS).where(condition)).first()
+        return App(*row) if row else None
 
     def rename(self, app: App, new: str) -> App:
         """The app under its new name; PaasError when that is taken."""
@@ -136,6 +152,11 @@ class Apps:
             changed = connection.execute(update(apps).where(apps.c.id == app.id).values(**changes))
         if not changed.rowcount:
             raise AppNotFound(app.name)
+
+
+def by_name(connection: Connection) -> dict[str, App]:
+    rows = connection.execute(select(*COLUMNS).order_by(apps.c.name))
+    return {row.name: App(*row) for row in rows}
 
 
 def taken(name: str) -> PaasError:

@@ -8,11 +8,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     URL,
@@ -53,6 +54,9 @@ PRAGMAS = (
 )
 
 
+Value = TypeVar("Value")
+
+
 class Moment(TypeDecorator[datetime]):
     """A time, always UTC and aware in Python; SQLite keeps no zone."""
 
@@ -77,6 +81,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(slots=True)
+class View:
+    """One moment of the database, and what has been read whole of it."""
+
+    connection: Connection
+    tables: dict[Callable[[Connection], Any], Any] = field(default_factory=dict)
+
+
 class Database:
     """Connections for any thread; every use is one transaction."""
 
@@ -90,13 +102,16 @@ class Database:
         self._writer = self._engine.execution_options(write=True)
         # SQLite has one writer; waiting here is fair and quick, waiting on its lock is neither
         self._writing = threading.Lock() if self._sqlite else nullcontext()
-        self._here = threading.local()  # .connection: the transaction this thread is in
+        # .connection: the transaction this thread is in, .view: the moment it looks at
+        self._here = threading.local()
         self._migrate()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; inside a transaction of this thread, what it sees."""
         joined: Connection | None = getattr(self._here, "connection", None)
+        if joined is None and (view := self._view) is not None:
+            joined = view.connection
         if joined is not None:
             yield joined
             return
@@ -109,6 +124,7 @@ class Database:
 
         Inside another one of this thread it is a part of that: all or nothing.
         """
+        self._here.view = None
         joined: Connection | None = getattr(self._here, "connection", None)
         if joined is not None:
             yield joined
@@ -124,15 +140,32 @@ class Database:
 
     @contextmanager
     def view(self) -> Iterator[Connection]:
-        """One consistent view for everything that this thread reads within the block."""
+        """Have this thread read of one moment, and tables whole, until it writes or the block ends.
+
+        For looking at every app: a query a table instead of a few dozen an app.
+        """
         with self.read() as connection:
             if not self._sqlite:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            self._here.connection = connection
+            self._here.view = View(connection)
             try:
                 yield connection
             finally:
-                self._here.connection = None
+                self._here.view = None
+
+    def whole(self, read: Callable[[Connection], Value]) -> Value | None:
+        """What read makes of a table, once a view; None outside of one."""
+        view = self._view
+        if view is None:
+            return None
+        if read not in view.tables:
+            view.tables[read] = read(view.connection)
+        value: Value = view.tables[read]
+        return value
+
+    @property
+    def _view(self) -> View | None:
+        return getattr(self._here, "view", None)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Column, Integer, PrimaryKeyConstraint, String, Table, delete, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+)
 
 from paas.model.app import App, Formation
 from paas.store.database import Database, app_column, metadata
@@ -15,6 +25,7 @@ formation = Table(
     Column("count", Integer, nullable=False),
     PrimaryKeyConstraint("app_id", "process_type"),
 )
+KIND = formation.c.process_type
 
 
 class Formations:
@@ -25,6 +36,8 @@ class Formations:
 
     def get(self, app: App) -> Formation:
         """What was asked for; types that nobody scaled are missing."""
+        if (every := self._database.whole(everything)) is not None:
+            return Formation(every.get(app.id, {}))
         query = (
             select(formation.c.process_type, formation.c.count)
             .where(formation.c.app_id == app.id)
@@ -43,3 +56,11 @@ class Formations:
             connection.execute(delete(formation).where(formation.c.app_id == app.id))
             if rows:
                 connection.execute(insert(formation), rows)
+
+
+def everything(connection: Connection) -> dict[int, dict[str, int]]:
+    """Counts by app's id."""
+    found: dict[int, dict[str, int]] = {}
+    for identity, kind, count in connection.execute(select(formation).order_by(KIND)):
+        found.setdefault(identity, {})[kind] = count
+    return found

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -49,6 +50,8 @@ class ProcessStates:
 
     def get(self, app: App, process: str, number: int) -> ProcessState:
         """What is remembered of one slot; empty at first."""
+        if (every := self._database.whole(everything)) is not None:
+            return every.get((app.id, process, number), ProcessState())
         with self._database.read() as connection:
             query = select(process_states).where(of(app, process, number))
             row = connection.execute(query).first()
@@ -77,6 +80,14 @@ class ProcessStates:
 def of(app: App, process: str, number: int) -> ColumnElement[bool]:
     mine = process_states.c.app_id == app.id
     return mine & (process_states.c.process == process) & (process_states.c.number == number)
+
+
+def everything(connection: Connection) -> dict[tuple[int, str, int], ProcessState]:
+    """States by app's id, process type and number."""
+    return {
+        (row.app_id, row.process, row.number): value(row)
+        for row in connection.execute(select(process_states))
+    }
 
 
 def columns(state: ProcessState) -> dict[str, Any]:

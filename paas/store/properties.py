@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Connection,
     Index,
     String,
     Table,
@@ -43,12 +44,16 @@ class Properties:
 
     def get(self, app: App | None, namespace: str, key: str) -> str | None:
         """The value, None when it is not set."""
+        if (every := self._database.whole(everything)) is not None:
+            return every.get((app.id if app else None, namespace), {}).get(key)
         where = of(app, namespace) & (properties.c.key == key)
         with self._database.read() as connection:
             return connection.scalar(select(properties.c.value).where(where))
 
     def all(self, app: App | None, namespace: str) -> dict[str, str]:
         """Every value of a namespace, by key."""
+        if (every := self._database.whole(everything)) is not None:
+            return dict(every.get((app.id if app else None, namespace), {}))
         query = (
             select(properties.c.key, properties.c.value)
             .where(of(app, namespace))
@@ -70,3 +75,11 @@ class Properties:
 def of(app: App | None, namespace: str) -> ColumnElement[bool]:
     mine = GLOBAL if app is None else properties.c.app_id == app.id
     return mine & (properties.c.namespace == namespace)
+
+
+def everything(connection: Connection) -> dict[tuple[int | None, str], dict[str, str]]:
+    """Values by key, of each app's and the instance's namespaces."""
+    found: dict[tuple[int | None, str], dict[str, str]] = {}
+    for row in connection.execute(select(properties).order_by(properties.c.key)):
+        found.setdefault((row.app_id, row.namespace), {})[row.key] = row.value
+    return found

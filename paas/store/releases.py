@@ -111,6 +111,8 @@ class Releases:
 
     def current(self, app: App) -> Release | None:
         """The release that serves, if any."""
+        if (every := self._database.whole(serving)) is not None:
+            return every.get(app.id)
         with self._database.read() as connection:
             row = connection.execute(select(releases).where(of(app) & releases.c.current)).first()
         return value(row) if row else None
@@ -272,6 +274,12 @@ def surplus(connection: Connection, app: App, keep: int) -> list[int]:
 
 def of(app: App) -> ColumnElement[bool]:
     return releases.c.app_id == app.id
+
+
+def serving(connection: Connection) -> dict[int, Release]:
+    """The release that serves by app's id."""
+    rows = connection.execute(select(releases).where(releases.c.current))
+    return {row.app_id: value(row) for row in rows}
 
 
 def value(row: Any) -> Release:

@@ -73,7 +73,7 @@ class Store:
     # -- as a whole -----------------------------------------------------------------------
 
     def view(self) -> AbstractContextManager[object]:
-        """One consistent view for all that this thread reads within the block."""
+        """Reads of this thread see one moment, quickly, until it changes something itself."""
         return self._database.view()
 
     def dump(self, table: str, app: App | None = None) -> Iterator[bytes]:

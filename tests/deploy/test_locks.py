@@ -42,6 +42,17 @@ def test_another_app_does_not_wait():
         pass
 
 
+def test_a_turn_nobody_else_wants_is_taken_without_waiting(monkeypatch: pytest.MonkeyPatch):
+    locks = Turns()
+
+    def never(_timeout: float | None = None) -> bool:
+        raise AssertionError("it waited")
+
+    monkeypatch.setattr(locks._condition, "wait", never)
+    with silent() as console, locks.hold("blog", console):
+        pass
+
+
 def test_a_caller_who_leaves_gives_up_the_place():
     locks = Turns()
     with silent() as console, silent() as other:

@@ -184,8 +184,11 @@ def test_the_world_does_not_reach_into_containers(place: Make) -> None:
 def test_a_spoofed_source_address_gets_nowhere(place: Make, kind: str) -> None:
     made, neighbour, other = place(1), place(1), place(2)
     source = {"another app's": other.address, "a neighbour's": neighbour.address}
-    fake = source.get(kind, "203.0.113.7")
-    target = place(1)
+    spoofs(made, source.get(kind, "203.0.113.7"), place(1))
+
+
+def spoofs(made: Place, fake: str, target: Place) -> None:
+    """Have a container speak from another address, then from its own: only that arrives."""
     made.connects(target.address, 9)  # so that it knows the target's hardware address
     made.run("ip", "address", "add", f"{fake}/32", "dev", "eth0", check=True)
     with receiving(target) as received:
@@ -284,6 +287,27 @@ def test_a_restarted_daemon_knows_who_is_attached(place: Make, settings: Setting
         socket.create_connection((made.address, 5000), 2).close()
     restarted.detach(spec.id)
     assert restarted.found() == {made.id}
+    restarted.close()
+
+
+def test_a_restarted_daemon_gives_no_address_twice(place: Make, settings: Settings) -> None:
+    made = place()
+    restarted = Networks(settings, Runner())
+    restarted.ensure()
+    room = settings.subnet(1).num_addresses - 3
+    given = {restarted._addresses[1].take(str(number)) for number in range(room - 1)}
+    assert len(given) == room - 1
+    assert made.attachment.address not in given
+    restarted.close()
+
+
+def test_a_spoofed_address_gets_nowhere_after_a_restart_either(
+    place: Make, settings: Settings
+) -> None:
+    made, neighbour = place(1), place(1)
+    restarted = Networks(settings, Runner())
+    restarted.ensure()
+    spoofs(made, neighbour.address, place(1))
     restarted.close()
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -169,6 +170,24 @@ def test_when_a_peer_dies_the_other_one_serves(
     answers = [visitor.get("blog.test") for _ in range(30)]
     assert {answer.text for answer in answers} == {"one"}
     assert {answer.status_code for answer in answers} == {200}
+
+
+def test_a_crash_costs_no_page_however_many_were_under_way(
+    settings: Settings, proxy: Proxy, upstream: Apps
+) -> None:
+    one, two = upstream("one"), upstream("two")
+    proxy.publish(serving("blog", one, two))
+    url = f"http://127.0.0.1:{settings.http_port}/slow"
+    with ThreadPoolExecutor(24) as visitors:
+        asked = [
+            visitors.submit(requests.get, url, headers={"Host": "blog.test"}, timeout=20)
+            for _ in range(24)
+        ]
+        assert wait_for(lambda: len(one.requests) + len(two.requests) == 24)
+        two.crash()
+        one.release.set()
+        answers = Counter((done.result().status_code, done.result().text) for done in asked)
+    assert answers == {(200, "one"): 24}
 
 
 def test_a_request_that_may_have_been_acted_on_is_not_repeated(

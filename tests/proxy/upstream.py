@@ -28,12 +28,17 @@ class Upstream:
         self._thread.start()
 
     def close(self) -> None:
-        """Go away as a killed app does: listening ends, connections are reset."""
+        """Go away; what waits is answered first."""
+        self.release.set()
+        self.crash()
+
+    def crash(self) -> None:
+        """Go away as a killed app does: listening ends, connections are cut."""
         if self._thread.is_alive():
-            self.release.set()
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
+        self.release.set()
 
     async def _end(self) -> None:
         self._server.close()

@@ -1,0 +1,85 @@
+"""Many small apps on an instance of their own: all of one commit, each answering with its name."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import own_settings
+from tests.e2e.instance import Instance, Repository
+from tests.faults.stage import FILES
+
+PAGE = "fleet"
+PUSHES_AT_ONCE = 6
+
+
+@contextmanager
+def own_instance(**settings: object) -> Iterator[Instance]:
+    """A daemon and a proxy for this run; nothing of them is left afterwards."""
+    made = own_settings(**settings)
+    made.state_dir.mkdir(parents=True)
+    made.run_dir.mkdir(parents=True)
+    instance = Instance(made)
+    instance.make_key()
+    try:
+        instance.start()
+        key = instance.key.with_suffix(".pub").read_bytes()
+        instance.ok("ssh-keys:add", "tester", stdin=key)
+        yield instance
+    finally:
+        instance.destroy()
+
+
+class Fleet:
+    """The apps of one commit, pushed from one working copy."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.names: list[str] = []
+        self._repository = Repository(instance, "fleet", None)
+        self._repository.commit({**FILES, "page.txt": PAGE})
+
+    def push(self, name: str) -> subprocess.CompletedProcess[bytes]:
+        """Push the commit to one app; it is made by that."""
+        url = f"ssh://paas@127.0.0.1:{self.instance.settings.ssh_port}/{name}"
+        return self._repository.git("push", url, "main", check=False)
+
+    def grow(self, count: int, at_once: int = PUSHES_AT_ONCE) -> list[str]:
+        """Push to new apps until there are so many; what the pushes that failed said."""
+        new = [f"app-{number:03}" for number in range(len(self.names), count)]
+        with ThreadPoolExecutor(at_once) as pool:
+            pushed = list(pool.map(self.push, new))
+        self.names += new
+        return [one.stderr.decode() for one in pushed if one.returncode]
+
+    @property
+    def domains(self) -> dict[str, str]:
+        """Apps by their domains."""
+        return {f"{name}.{self.instance.settings.domain}": name for name in self.names}
+
+
+def containers(instance: Instance) -> list[str]:
+    """Ids of the containers that the instance has on this machine."""
+    place = instance.settings.run_dir / "containers"
+    return sorted(entry.name for entry in place.iterdir()) if place.is_dir() else []
+
+
+def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
+    """Whether something came true in time."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def first_number(path: Path, words: Sequence[str]) -> int:
+    """The number after the first of some words that a kernel file has; 0 without any."""
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key in words:
+            return int(value.split()[0])
+    return 0
