@@ -80,6 +80,11 @@ class Settings:
     build_log_bytes: int = 32 << 20
     # folders of the server that administrators may choose buildpacks from
     buildpack_dirs: tuple[str, ...] = ("/usr/local/share/paas/buildpacks",)
+    # what an image from elsewhere may come to, unpacked
+    image_max_bytes: int = 4 << 30
+    image_max_files: int = 1_000_000
+    # registries that are spoken to without TLS, or whose certificate nobody signed
+    insecure_registries: tuple[str, ...] = ()
     builds_at_once: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     # apps

@@ -12,9 +12,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import checks, fleet, health, pipeline, policies
 from paas.deploy.policies import ALL_PROCESSES
-from paas.deploy.release import manifest_of
 from paas.errors import PaasError, UsageError
-from paas.model import app_json
 from paas.model.app import App
 from paas.model.check import Check, Mode
 
@@ -113,14 +111,13 @@ def values(context: Context, app: App | None) -> dict[str, str]:
         return {}
     platform = context.platform
     release = platform.store.releases.current(app)
-    manifest = manifest_of(release) if release else app_json.parse("{}")
     rows = {
         f"{key}-list": ",".join(policies.listed(platform, app, key)) or "none"
         for key in LISTS.values()
     }
     for process in process_report.scale_of(platform, app):
         mode = policies.mode(platform, app, process)
-        plan = checks.of_process(platform, app, manifest, process)
+        plan = checks.of_process(platform, app, release, process)
         words = ", then ".join(map(described, plan))
         rows[f"checks-{process}"] = words if mode is Mode.ENABLED else str(mode)
     return rows

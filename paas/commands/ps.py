@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from paas.commands import process_report, report
+from paas.commands import git_images, process_report, report
 from paas.commands.context import Context
 from paas.commands.parameters import (
     APP,
@@ -163,6 +163,9 @@ def rebuild(context: Context, app: App | None, every: bool) -> None:
 
 def build_again(context: Context, app: App) -> None:
     current = pipeline.deployed(context.platform, app)
+    if current.image.config and current.image.config.source:
+        git_images.deploy_again(context, app)
+        return
     commit = current.image.commit
     branch = receive.deploy_branches(context.platform, app.name)[0]
     pipeline.push(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import environment
+from paas.deploy import environment, ports
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Release
@@ -85,7 +85,7 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         process=slot.process,
         index=slot.index,
         layers=release.image.layers,
-        argv=environment.launch(release.image.processes[slot.process]),
+        argv=environment.launch(release.image, release.image.processes[slot.process]),
         environment={
             **environment.of_process(platform, app, release.image, slot.name, release.config),
             "PAAS_RELEASE": release.name,
@@ -93,5 +93,6 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         release=release.version,
         limits=environment.limits(platform, app, slot.process),
         log=logs / f"{slot.name}.{identity}.log",
-        port=environment.PORT,
+        port=ports.of_web(platform, app, release.image),
+        **environment.seat(release.image),
     )

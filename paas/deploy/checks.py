@@ -1,20 +1,24 @@
 """Checks: which ones a process type has, from the app's properties, its app.json and defaults."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from paas.deploy import environment, policies
+from paas.deploy import policies, ports
 from paas.deploy.boot import WEB
 from paas.deploy.release import manifest_of
+from paas.model import app_json
 from paas.model.app import App
-from paas.model.app_json import AppManifest, HealthCheck
+from paas.model.app_json import HealthCheck
 from paas.model.check import Check, Mode, Way
-from paas.model.release import Release
+from paas.model.image import Health
+from paas.model.release import Image, Release
 from paas.platform import Platform
 
 # readiness means ready for requests, which is what a deploy waits for; liveness is not asked
 AT_DEPLOY = ("startup", "readiness")
+HEALTH_PAUSE_S = 1.0
 NUMBERS = {
     "attempts": "attempts",
     "timeout": "timeout_s",
@@ -31,19 +35,21 @@ def of_release(platform: Platform, app: App, release: Release, process: str) -> 
     """
     mode = policies.mode(platform, app, process)
     if mode is Mode.DISABLED and process == WEB:
-        base = defaults(platform, app)
+        base = defaults(platform, app, release.image)
         patience_s = min(base.boot_timeout_s, policies.hold_s(platform, app))
         return (replace(base, way=Way.LISTENING, warn=True, boot_timeout_s=patience_s),)
     if mode is not Mode.ENABLED:
         return ()
-    return of_process(platform, app, manifest_of(release), process)
+    return of_process(platform, app, release, process)
 
 
 def of_process(
-    platform: Platform, app: App, manifest: AppManifest, process: str
+    platform: Platform, app: App, release: Release | None, process: str
 ) -> tuple[Check, ...]:
-    """What checks:set says over app.json over the settings, even where checks are off."""
-    base = defaults(platform, app)
+    """What checks:set says over app.json over the image over the settings, even where off."""
+    manifest = manifest_of(release) if release else app_json.parse("{}")
+    image = release.image if release else None
+    base = defaults(platform, app, image)
     path, content = (platform.store.properties.get(app, "checks", key) for key in PLACE)
     entries = [one for one in manifest.healthchecks.get(process, ()) if one.type in AT_DEPLOY]
     if process == WEB and (path or content):
@@ -51,6 +57,8 @@ def of_process(
     elif entries:
         ordered = sorted(entries, key=lambda one: AT_DEPLOY.index(one.type))
         found = [from_manifest(base, one) for one in ordered]
+    elif image and image.config and image.config.health and process == WEB:
+        found = [of_image(base, image.config.health)]
     else:
         found = [base if process == WEB else replace(base, way=Way.UPTIME)]
     return tuple(replace(one, **numbers(platform, app)) for one in found)
@@ -59,18 +67,33 @@ def of_process(
 PLACE = ("path", "content")
 
 
-def defaults(platform: Platform, app: App) -> Check:
+def defaults(platform: Platform, app: App, image: Image | None) -> Check:
     """A check that takes any HTTP answer, as the settings have it."""
     settings = platform.settings
     domains = platform.store.domains.effective(app)
     return Check(
-        port=environment.PORT,
+        port=ports.of_web(platform, app, image),
         timeout_s=settings.check_timeout_s,
         attempts=settings.check_attempts,
         wait_s=settings.check_wait_s,
         uptime_s=settings.check_uptime_s,
         boot_timeout_s=settings.boot_timeout_s,
         host=next((name for name in domains if "*" not in name), "localhost"),
+    )
+
+
+def of_image(base: Check, health: Health) -> Check:
+    """HEALTHCHECK: asked more often than its interval says, for as long as Docker would wait."""
+    patience_s = health.start_period_s + health.retries * max(health.interval_s, 1.0)
+    pause_s = min(health.interval_s, HEALTH_PAUSE_S)
+    return replace(
+        base,
+        way=Way.COMMAND,
+        name="HEALTHCHECK",
+        command=health.command,
+        timeout_s=health.timeout_s,
+        wait_s=pause_s,
+        attempts=max(health.retries, math.ceil(patience_s / max(pause_s, 0.1))),
     )
 
 

@@ -1,18 +1,70 @@
-"""What a process of an app finds: its variables, its limits, its way of starting."""
+"""What a process of an app finds: its variables, its limits, its user, its way of starting."""
 
+import re
+import shlex
+from typing import Any
+
+from paas.deploy import ports
 from paas.model.app import App
-from paas.model.container import Limits
+from paas.model.container import Limits, Power
+from paas.model.image import ImageConfig
 from paas.model.release import Image
 from paas.platform import Platform
 
-PORT = 5000
 LAUNCH = "/.paas/launch"
+SHELL = "/bin/sh"
 PATH = "/usr/local/bin:/usr/bin:/bin"
+FOREIGN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
-def launch(command: str) -> tuple[str, ...]:
-    """The argv that runs a Procfile's command line in /app with the profile sourced."""
-    return (LAUNCH, command)
+def launch(image: Image, line: str) -> tuple[str, ...]:
+    """The argv that runs a process's command line in an image.
+
+    In an app that buildpacks made: in /app, with the profile sourced. In others the line's
+    words are given to the entrypoint, as Docker does; where there is none, a line that
+    only a shell understands gets one.
+    """
+    if image.config is None:
+        return (LAUNCH, line)
+    words = split(line)
+    if image.config.entrypoint:
+        return (*image.config.entrypoint, *words)
+    if shlex.join(words) == line and words and not ASSIGNMENT.match(words[0]):
+        return words
+    return (SHELL, "-c", line)
+
+
+def split(line: str) -> tuple[str, ...]:
+    """A line's words; what no shell could split is one."""
+    try:
+        return tuple(shlex.split(line))
+    except ValueError:
+        return (line,)
+
+
+def script(image: Image, line: str) -> tuple[str, ...]:
+    """The argv that runs a script of the app's, such as predeploy: past any entrypoint."""
+    return (LAUNCH, line) if image.config is None else (SHELL, "-c", line)
+
+
+def seat(image: Image) -> dict[str, Any]:
+    """What a container's spec takes from its image: whom it runs as, where, how it is ended.
+
+    An image's root may do in the app's own range of ids what images expect of it.
+    """
+    config = image.config
+    if config is None:
+        return {}
+    user = config.user
+    return {
+        "uid": user.uid,
+        "gid": user.gid,
+        "groups": user.groups,
+        "power": Power.ROOT if user.uid == 0 else Power.NONE,
+        "cwd": config.directory,
+        "stop_signal": config.stop_signal,
+    }
 
 
 def of_process(
@@ -21,16 +73,21 @@ def of_process(
     """Image, then config, then what the platform itself says; later ones win."""
     values = platform.store.config.merged(app) if config is None else config
     return {
-        "PATH": PATH,
-        "HOME": "/app",
-        "LANG": "C.UTF-8",
+        **usual(image.config),
         **image.environment,
         **values,
-        "PORT": str(PORT),
+        "PORT": str(ports.of_web(platform, app, image)),
         "DYNO": dyno,
         "GIT_REV": image.commit,
         "PAAS_APP": app.name,
     }
+
+
+def usual(config: ImageConfig | None) -> dict[str, str]:
+    """What holds where neither image nor app says otherwise."""
+    if config is None:
+        return {"PATH": PATH, "HOME": "/app", "LANG": "C.UTF-8"}
+    return {"PATH": FOREIGN_PATH, "HOME": config.user.home}
 
 
 def limits(platform: Platform, app: App, process_type: str) -> Limits:

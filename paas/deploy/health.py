@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from paas.console import Console, plain
 from paas.deploy import checks, ends, probes
-from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Check, Way
@@ -206,7 +205,6 @@ def of_running(
     platform: Platform, app: App, release: Release, containers: Sequence[Container]
 ) -> list[tuple[Container, tuple[Check, ...]]]:
     """The checks of containers that serve already, also where a deploy would not make them."""
-    manifest = manifest_of(release)
     return [
-        (one, checks.of_process(platform, app, manifest, one.spec.process)) for one in containers
+        (one, checks.of_process(platform, app, release, one.spec.process)) for one in containers
     ]

@@ -10,10 +10,10 @@ from paas.engines.base import Session, Streams
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
-from paas.model.release import Release
+from paas.model.release import Image, Release
 from paas.platform import Platform
 
-SHELL = ("/bin/bash",)
+SHELL = ("/bin/sh", "-c", "[ -x /bin/bash ] && exec /bin/bash; exec /bin/sh")
 TIMEOUT = "/usr/bin/timeout"
 
 
@@ -76,9 +76,9 @@ def one_off(
     release = current(platform, app)
     index = next_index(platform, app)
     command = release.image.processes.get(argv[0]) if len(argv) == 1 else None
-    line = command or shlex.join(argv)
+    argv_ = environment.launch(release.image, command or shlex.join(argv))
     if ttl_s:
-        line = shlex.join((TIMEOUT, "-k", "5", str(ttl_s), "/bin/bash", "-c", line))
+        argv_ = timed(release.image, argv_, ttl_s)
     dyno = f"run.{index}"
     values = environment.of_process(platform, app, release.image, dyno, release.config)
     return ContainerSpec(
@@ -89,11 +89,18 @@ def one_off(
         process="run",
         index=index,
         layers=release.image.layers,
-        argv=environment.launch(line),
+        argv=argv_,
         environment={**values, **extra},
         release=release.version,
         limits=environment.limits(platform, app, "run"),
+        **environment.seat(release.image),
     )
+
+
+def timed(image: Image, argv: Sequence[str], ttl_s: int) -> tuple[str, ...]:
+    """The same command, ended after a time; by the image's own `timeout`."""
+    program = TIMEOUT if image.config is None else "timeout"
+    return (program, "-k", "5", str(ttl_s), *argv)
 
 
 def current(platform: Platform, app: App) -> Release:

@@ -19,14 +19,17 @@ BUILD_LOGS_KEPT = 20
 class BuildOutput:
     """Where a build speaks; more than build_log_bytes is dropped with a line that says so."""
 
-    def __init__(self, settings: Settings, app: App, console: Console) -> None:
+    def __init__(self, settings: Settings, app: App | None, console: Console) -> None:
+        """Of an app, whose builds are kept in its log; None: of nobody's, and not kept."""
         self._console = console
         self._left = settings.build_log_bytes
-        self._directory = settings.state_dir / "builds" / app.name
+        self._directory = settings.state_dir / "builds" / app.name if app else None
         self._readers: list[threading.Thread] = []
         self._log: BinaryIO | None = None
 
     def __enter__(self) -> Self:
+        if self._directory is None:
+            return self
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ.log")
         self._log = (self._directory / name).open("wb")

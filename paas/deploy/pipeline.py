@@ -21,7 +21,7 @@ from paas.deploy import (
     release,
     route,
 )
-from paas.deploy.notes import noted
+from paas.deploy.notes import Note, noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
 from paas.errors import PaasError
@@ -33,6 +33,9 @@ from paas.model.release import Image, Release
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
+
+# what gives an app's new image, with what the image's app.json says
+Obtain = Callable[[App], tuple[Image, app_json.AppManifest]]
 
 
 def create(platform: Platform, name: str, *, actor: str = "paas") -> App:
@@ -67,14 +70,58 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         image = builders.build(platform, app, source, config, console)
-        image = release.predeploy(platform, app, image, source.manifest, console)
-        release.prepare_formation(platform, app, source.manifest)
-        new = cut(platform, app, image, config, words, actor, console)
-        note.detail = f"{new.name}: {words}"
-        first = platform.store.releases.current(app) is None
-        tail(platform, app, new, console)
-        release.postdeploy(platform, new, app, console, scripts(source.manifest, first=first))
-        return new
+        return serve(platform, app, image, source.manifest, words, actor, console, note)
+
+
+def deploy_image(
+    platform: Platform,
+    name: str,
+    obtain: Obtain,
+    words: str,
+    console: Console,
+    actor: str,
+    *,
+    again: bool = False,
+) -> Release:
+    """Deploy an image that is made already; raises PaasError with the old release serving.
+
+    again: also when it is the very image that serves.
+    """
+    with (
+        operation(platform, name, console, f"the deploy of {words}") as app,
+        noted(platform, app.name, actor, "deploy", f"Deploy {words}", begun=True) as note,
+    ):
+        refuse_locked(app)
+        image, manifest = obtain(app)
+        failpoint("image.obtained")
+        current = platform.store.releases.current(app)
+        if current is not None and current.image.id == image.id and not again:
+            console.step(f"{app.name} runs this image already: nothing to deploy")
+            return current
+        release.prepare_config(platform, app, manifest)
+        return serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
+
+
+def serve(
+    platform: Platform,
+    app: App,
+    image: Image,
+    manifest: app_json.AppManifest,
+    words: str,
+    actor: str,
+    console: Console,
+    note: Note,
+) -> Release:
+    """From a new image to serving it, with the scripts before and after."""
+    config = platform.store.config.merged(app)
+    image = release.predeploy(platform, app, image, manifest, console)
+    release.prepare_formation(platform, app, manifest)
+    new = cut(platform, app, image, config, words, actor, console)
+    note.detail = f"{new.name}: {words}"
+    first = platform.store.releases.current(app) is None
+    tail(platform, app, new, console)
+    release.postdeploy(platform, new, app, console, scripts(manifest, first=first))
+    return new
 
 
 def scripts(manifest: app_json.AppManifest, *, first: bool) -> str:

@@ -121,8 +121,9 @@ def task_spec(
         process=name,
         index=1,
         layers=image.layers,
-        argv=environment.launch(command),
+        argv=environment.script(image, command),
         environment=environment.of_process(platform, app, image, f"{name}.1"),
         limits=environment.limits(platform, app, name),
+        **environment.seat(image),
     )
     return replace(spec, **changes)  # type: ignore[arg-type]

@@ -10,11 +10,11 @@ import os
 import secrets
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from paas.console import Console
 from paas.deploy.output import BuildOutput
@@ -159,7 +159,18 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
         child.communicate()
 
 
-def supervised(shop: Workshop, spec: ContainerSpec, stdin: int | None) -> ExitStatus:
+class Place(Protocol):
+    """What watching over a container takes; a workshop is one."""
+
+    @property
+    def platform(self) -> Platform: ...
+    @property
+    def output(self) -> BuildOutput: ...
+    @property
+    def console(self) -> Console: ...
+
+
+def supervised(shop: Place, spec: ContainerSpec, stdin: int | None) -> ExitStatus:
     """Run one build container to its end, its output relayed, under the time limit."""
     timeout_s = shop.platform.settings.build_timeout_s
     with shop.output.pipe() as writer:
@@ -252,9 +263,9 @@ def build_environment(shop: Workshop) -> dict[str, str]:
 # -- results -------------------------------------------------------------------------
 
 
-def read_results(directory: Path) -> dict[str, Any]:
+def read_results(directory: Path, names: Sequence[str] = RESULTS) -> dict[str, Any]:
     """The JSON files the lifecycle left, by name; {} for what is missing or not JSON."""
-    return {name: read_result(directory / f"{name}.json") for name in RESULTS}
+    return {name: read_result(directory / f"{name}.json") for name in names}
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -275,20 +286,22 @@ def read_result(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def failure(shop: Workshop, status: ExitStatus, results: dict[str, Any]) -> PaasError:
+def failure(
+    shop: Place, status: ExitStatus, results: dict[str, Any], what: str = "the build"
+) -> PaasError:
     """Why the build failed: memory, disk, the pack's own sentence, or its exit status."""
     settings = shop.platform.settings
     if status.out_of_memory:
         return PaasError(
-            f"the build was killed: memory limit {settings.build_memory_bytes >> 20} MiB",
+            f"{what} was killed: memory limit {settings.build_memory_bytes >> 20} MiB",
             "build with fewer parallel jobs, or raise build_memory_bytes in the settings",
         )
     if status.out_of_disk:
         return PaasError(
-            f"the build was killed: disk limit {settings.build_disk_bytes >> 20} MiB",
+            f"{what} was killed: disk limit {settings.build_disk_bytes >> 20} MiB",
             "write less, or raise build_disk_bytes in the settings",
         )
     error = results.get("error", {})
     if isinstance(error.get("message"), str):
         return PaasError(error["message"][:2000], str(error.get("hint", ""))[:2000])
-    return PaasError(f"the build {status.reason}", "the lines above say where it stopped")
+    return PaasError(f"{what} {status.reason}", "the lines above say where it stopped")

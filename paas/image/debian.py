@@ -34,6 +34,9 @@ BUILD = (
     "libxslt1-dev", "libyaml-dev", "patch", "pkg-config", "python3-dev", "python3-yaml", "rsync",
     "unzip", "xz-utils", "zip", "zlib1g-dev",
 )
+# what makes images and carries them to registries, for our own use
+TOOLS = ("buildah", "skopeo", "zstd")
+TOOLS_UNUSED = ("usr/lib/cni", "usr/libexec/buildah")  # other networks, tests: 150 MB
 # fmt: on
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -85,18 +88,43 @@ def install_build(
     Apt's lists stay in it, and copies of both variants' status: buildpacks/lifecycle/debian.py
     asks them what an app's own packages need, whatever lies above.
     """
+    progress(f"Installing {len(BUILD)} packages that builds need")
+    with installed(suite, BUILD, run, upper, lists, runner, progress) as root:
+        shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
+        shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
+
+
+def install_tools(suite: str, run: Path, upper: Path, runner: Runner, progress: Progress) -> None:
+    """Add what images are made and moved with to an upper over the run layer."""
+    with installed(suite, TOOLS, run, upper, upper.with_name("no-lists"), runner, progress) as root:
+        for name in (LISTS, *TOOLS_UNUSED):
+            empty(root / name)
+
+
+@contextmanager
+def installed(
+    suite: str,
+    packages: Sequence[str],
+    run: Path,
+    upper: Path,
+    lists: Path,
+    runner: Runner,
+    progress: Progress,
+) -> Iterator[Path]:
+    """The root of an upper over the run layer with packages in it; lists: apt's, if there are any.
+
+    What installing left and running never reads is dropped at the end.
+    """
     with volatile_overlay(run, upper) as root, inhabited(root):
         (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
         apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
+        inside = (*APART, f"--root={root}", "--mount-proc", *apt)
         if lists.is_dir():
             shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
         else:
-            follow(runner, (*APART, f"--root={root}", "--mount-proc", *apt, "update"), ignored)
-        progress(f"Installing {len(BUILD)} packages that builds need")
-        command = (*APART, f"--root={root}", "--mount-proc", *apt, "install", *BUILD)
-        follow(runner, command, lambda line: stage(line, progress))
-        shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
-        shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
+            follow(runner, (*inside, "update"), ignored)
+        follow(runner, (*inside, "install", *packages), lambda line: stage(line, progress))
+        yield root
     finish(upper)
 
 

@@ -108,6 +108,16 @@ class Layers:
             return self._home(self.stored(layer).id) / "files"
         return self._home(layer.id) / "files"
 
+    def note(self, layer: Layer, name: str) -> Path:
+        """Where what was computed of a layer's files is kept: beside them, and gone with them.
+
+        Of a layer that is shared with others: among our own.
+        """
+        home = self._home(self.stored(layer).id)
+        if home.parent == self.root:
+            return home / name
+        return self.root.with_name("notes") / f"{home.name}.{name}"
+
     def is_common(self, layer: Layer) -> bool:
         """Whether a layer's files are in the common range, where others may be linked to them."""
         return self.stored(layer).uid_base == self.common_base
@@ -147,6 +157,13 @@ class Layers:
             path.mkdir(parents=True)
             os.chown(path, uid_base, uid_base)
         return home / "files"
+
+    def take(self, directory: Path, uid_base: int) -> Path:
+        """A directory of files on this filesystem as a draft, by rename: to be adopted next."""
+        draft = self.new_upper(uid_base)
+        draft.rmdir()
+        directory.rename(draft)
+        return draft
 
     def adopt(
         self, upper: Path, layer_id: str, uid_base: int, *, app: int = 0, common: bool = False

@@ -20,6 +20,9 @@ from paas.settings import Settings
 
 REVISION = 3  # raise it when the way a stack is made changes what is in it
 
+# buildah wants to see one before it looks whether it needs any: it does not, in our networks
+NETWORK_PROGRAM = "usr/libexec/podman/netavark"
+
 Progress = Callable[[str], None]
 
 
@@ -81,6 +84,33 @@ class Stack:
             progress("Storing the build layer")
             self.layers.adopt(upper, self._id("build"), 0)
         self.layers.sweep()
+
+    def tools_layers(self, progress: Progress) -> tuple[Layer, ...]:
+        """What images are made and moved with, on the run layer; made when first asked for."""
+        run = self._layer("run")
+        made = self.layers.find(self._tools_id)
+        if made is None:
+            with self._alone():
+                made = self.layers.find(self._tools_id) or self._make_tools(run, progress)
+        return run, made
+
+    def _make_tools(self, run: Layer, progress: Progress) -> Layer:
+        progress("Fetching the tools for images; this is done once")
+        upper = self.layers.new_upper(0)
+        try:
+            debian.install_tools(self.suite, self.layers.path(run), upper, self.runner, progress)
+            stand_in = upper / NETWORK_PROGRAM
+            stand_in.parent.mkdir(parents=True, exist_ok=True)
+            stand_in.symlink_to("/bin/false")
+            return self.layers.adopt(upper, self._tools_id, 0)
+        except BaseException:
+            self.layers.discard(upper)
+            raise
+
+    @property
+    def _tools_id(self) -> str:
+        digest = hashlib.sha256("\n".join((self.digest, *debian.TOOLS)).encode()).hexdigest()
+        return f"stack-{self.suite}-tools-{digest[:12]}"
 
     def _make_run(self, progress: Progress) -> Layer:
         upper = self.layers.new_upper(0)

@@ -33,7 +33,8 @@ class ImageConfig:
     """How an image that buildpacks did not make wants to be run.
 
     source is where it came from, in words: a reference with its digest, an archive,
-    a container. ports are TCP ports it EXPOSEs, in ascending order.
+    a container. ports are TCP ports it EXPOSEs, in ascending order. blobs: ids of layers
+    by the digests they have at the registry it came from.
     """
 
     entrypoint: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class ImageConfig:
     stop_signal: int = signal.SIGTERM
     health: Health | None = None
     source: str = ""
+    blobs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

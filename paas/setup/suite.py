@@ -18,7 +18,17 @@ from paas.setup.stack import ensure as ensure_stack
 from paas.setup.together import together
 
 # what only tests use, beside what an instance needs
-TEST_PACKAGES = ("openssh-server", "curl", "wrk", "procps")
+TEST_PACKAGES = (
+    "openssh-server",
+    "curl",
+    "wrk",
+    "procps",
+    "skopeo",
+    "buildah",
+    "umoci",
+    "docker-registry",
+    "busybox-static",
+)
 BENCH_PACKAGES = ("gcc", "libc6-dev")
 PEER_PACKAGES = ("docker.io",)
 CHECKOUT = venv.CHECKOUT

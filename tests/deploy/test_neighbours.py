@@ -65,7 +65,7 @@ def until(condition: Callable[[], object], seconds: float) -> None:
 def test_an_app_that_crashes_all_over_keeps_no_thread_from_its_neighbour(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(environment, "launch", lambda _: ("sleep", "60"))
+    monkeypatch.setattr(environment, "launch", lambda *_: ("sleep", "60"))
     noisy = running(platform, "noisy", MANY, 30)
     quiet = running(platform, "quiet", 1, 0)
     supervisor = Supervisor(platform)

@@ -11,7 +11,7 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -28,6 +28,7 @@ from paas.image import rootfs
 from paas.image.layers import Layers
 from paas.image.scratch import Scratch
 from paas.model.container import ContainerSpec
+from paas.model.release import Layer
 from paas.network.networks import Attachment, Networks
 from paas.settings import Settings
 
@@ -65,7 +66,9 @@ class Bundles:
 
     def held(self, spec: ContainerSpec) -> ContainerSpec:
         """The spec with the layers its files are stored in, which stay until take_down."""
-        return replace(spec, layers=self.layers.hold(spec.id, spec.layers))
+        stored = self.layers.hold(spec.id, (*spec.layers, *spec.shown))
+        count = len(spec.layers)
+        return replace(spec, layers=uppermost(stored[:count]), shown=stored[count:])
 
     def prepare(self, spec: ContainerSpec) -> oci.Place:
         """Network, root filesystem and bundle of one container; undone when a step fails."""
@@ -233,6 +236,14 @@ class Bundles:
         if spec.upper is None:
             places.append(self.scratch.root / spec.id / "fs")
         return tuple(dict.fromkeys(whole_disk(place.stat().st_dev) for place in places))
+
+
+def uppermost(stack: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers, bottom first, each once: an overlay refuses to have one twice.
+
+    What lies below itself shows nothing that it does not show itself.
+    """
+    return tuple(reversed(dict.fromkeys(reversed(stack))))
 
 
 def hosts(attachment: Attachment, hostname: str) -> str:

@@ -34,12 +34,12 @@ MASKED = (
 # what an image's root needs to hand files to other users and to become one of them
 ROOT_MAY = (
     *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"),
-    *("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
+    *("CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETUID"),
 )
 CAPABILITIES = {
     Power.NONE: (),
     Power.ROOT: ROOT_MAY,
-    Power.TOOLS: (*ROOT_MAY, "CAP_SETFCAP", "CAP_SETPCAP", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"),
+    Power.TOOLS: (*ROOT_MAY, "CAP_SETPCAP", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"),
 }
 # a user namespace's own root may listen anywhere in it; so may everybody else
 SYSCTL = {"net.ipv4.ip_unprivileged_port_start": "0"}

@@ -1,0 +1,183 @@
+"""The catalogue: every image there is a name for, and who may see it.
+
+Names of ours begin with paas/: the stacks (`paas/stack:run`, `:build`) and the apps'
+releases (`paas/app/blog:v7`). Others were given when an image was imported, pulled,
+committed or tagged; an app's own hide everybody's of the same name.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from paas.errors import PaasError
+from paas.model import reference
+from paas.model.app import App
+from paas.model.image import ImageConfig, Step
+from paas.model.names import app_name
+from paas.model.reference import Reference
+from paas.model.release import Image, Layer, Release
+from paas.platform import Platform
+
+STACK = "paas/stack"
+APP_PREFIX = "paas/app/"
+VERSION = re.compile(r"v([1-9]\d{0,8})", re.ASCII)
+SHARED = ("images", "shared-with")
+EVERYBODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An image under the name it was asked by; release: of an app, when it is one's."""
+
+    name: str
+    image: Image
+    app: App | None = None
+    release: Release | None = None
+
+
+def find(platform: Platform, asker: App | None, text: str) -> Named | None:
+    """The image of a name as an app (None: an administrator) sees it; None when there is none.
+
+    Raises PaasError where there is one that the asker may not have.
+    """
+    wanted = reference.parse(text).tagged
+    if not wanted.domain and wanted.path.startswith("paas/"):
+        return ours(platform, asker, wanted)
+    for name in dict.fromkeys((str(wanted), str(wanted.remote))):
+        for owner in (asker, None) if asker else (None,):
+            kept = platform.store.images.get(owner, name)
+            if kept is not None:
+                return Named(name, kept.image, owner)
+    return None
+
+
+def get(platform: Platform, asker: App | None, text: str) -> Named:
+    """The image of a name, or PaasError saying what there is."""
+    found = find(platform, asker, text)
+    if found is None:
+        raise PaasError(f"there is no image {text[:120]}", "see paas images:list")
+    return found
+
+
+def of_words(platform: Platform, text: str) -> Named:
+    """What an administrator means by a word: an app, one of its releases, or an image's name."""
+    name, colon, tag = text.partition(":")
+    app = platform.store.apps.find(name) if re.fullmatch(r"[a-z0-9.-]+", name) else None
+    if app is not None and (not colon or tag == reference.LATEST or VERSION.fullmatch(tag)):
+        return of_app(platform, app, tag)
+    return get(platform, None, text)
+
+
+# -- names of ours ---------------------------------------------------------------------------
+
+
+def ours(platform: Platform, asker: App | None, wanted: Reference) -> Named:
+    """A stack, or an app's image."""
+    if wanted.path == STACK:
+        return of_stack(platform, wanted)
+    if wanted.path.startswith(APP_PREFIX):
+        app = platform.store.apps.get(app_name(wanted.path.removeprefix(APP_PREFIX)))
+        if asker is not None and asker.id != app.id and not shares(platform, app, asker):
+            raise PaasError(
+                f"{app.name} does not share its image with {asker.name}",
+                f"paas images:set {app.name} shared-with {asker.name}",
+            )
+        return of_app(platform, app, wanted.tag)
+    raise PaasError(
+        f"there is no image {wanted}",
+        f"names that begin with paas/ are {STACK}:run, {STACK}:build and {APP_PREFIX}<app>",
+    )
+
+
+def shares(platform: Platform, app: App, asker: App) -> bool:
+    """Whether another app may build upon an app's image."""
+    allowed = (platform.store.properties.get(app, *SHARED) or "").split(",")
+    return bool({asker.name, EVERYBODY} & set(allowed))
+
+
+def of_stack(platform: Platform, wanted: Reference) -> Named:
+    variants = {"run": platform.stack.run_layers, "build": platform.stack.build_layers}
+    tag = "run" if wanted.tag == reference.LATEST else wanted.tag
+    if tag not in variants:
+        raise PaasError(f"there is no stack {wanted}", f"there are {STACK}:run and {STACK}:build")
+    layers = variants[tag]
+    image = Image(
+        id=layers[-1].id,
+        layers=layers,
+        processes={"web": "/bin/bash"},
+        environment={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        config=ImageConfig(command=("/bin/bash",), source=f"the stack {STACK}:{tag}"),
+        steps=tuple(
+            Step(f"the stack {layer.id.removeprefix('stack-')}", layer.id) for layer in layers
+        ),
+    )
+    return Named(f"{STACK}:{tag}", image)
+
+
+def of_app(platform: Platform, app: App, tag: str) -> Named:
+    """An app's current image, or the one of a release."""
+    version = VERSION.fullmatch(tag)
+    if version:
+        release = platform.store.releases.get(app, int(version[1]))
+    else:
+        current = platform.store.releases.current(app)
+        if current is None:
+            raise PaasError(f"{app.name} has not been deployed yet")
+        release = current
+    return Named(f"{APP_PREFIX}{app.name}:{release.name}", release.image, app, release)
+
+
+# -- all of them -----------------------------------------------------------------------------
+
+
+def all_images(platform: Platform) -> Iterator[Named]:
+    """Every image that is kept: of releases, by app and newest first, then those with names."""
+    apps = {app.id: app for app in platform.store.apps.list()}
+    for app in apps.values():
+        for release in platform.store.releases.list(app):
+            if release.status != "failed":
+                yield Named(f"{APP_PREFIX}{app.name}:{release.name}", release.image, app, release)
+    for kept in platform.store.images.list():
+        yield Named(kept.name, kept.image, apps.get(kept.app_id or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Disk that an image's layers take, and what of it no other app or image has a part in."""
+
+    bytes: int
+    own_bytes: int
+
+
+class Sizes:
+    """Sizes of images, by who else has their layers; as it is when this is made."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._layers = platform.layers
+        self._users: dict[str, set[str]] = defaultdict(set)
+        for named in all_images(platform):
+            for layer in self._stored(named.image):
+                self._users[layer.id].add(owner_of(named))
+        self._stacks = {layer.id for layer in platform.stack.run_layers}
+
+    def of(self, named: Named) -> Size:
+        """How large an image is."""
+        layers = self._stored(named.image)
+        mine = [one for one in layers if self._users[one.id] <= {owner_of(named)}]
+        own = sum(one.bytes for one in mine if one.id not in self._stacks)
+        return Size(sum(one.bytes for one in layers), own)
+
+    def _stored(self, image: Image) -> list[Layer]:
+        found = []
+        for layer in image.layers:
+            try:
+                found.append(self._layers.stored(layer))
+            except PaasError:
+                continue
+        return list(dict.fromkeys(found))
+
+
+def owner_of(named: Named) -> str:
+    """An app shares with itself: its releases count as one."""
+    return f"app {named.app.id}" if named.app else f"image {named.name}"

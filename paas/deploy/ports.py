@@ -1,0 +1,54 @@
+"""Ports: which ones of an app's containers get requests, and from which ports of the host.
+
+What `ports:set` says; else what the image EXPOSEs; else 5000, as PORT says. Port 80 and
+443 of a mapping stand for the instance's own ports for HTTP and HTTPS.
+"""
+
+from collections.abc import Sequence
+
+from paas.model.app import App
+from paas.model.ports import PortMapping
+from paas.model.release import Image
+from paas.platform import Platform
+
+DEFAULT = 5000
+HTTP, HTTPS = 80, 443
+# what an image that exposes several most likely answers the web on
+USUAL = (HTTP, 8080, 3000, 5000, 8000)
+ENCRYPTED = (HTTPS, 8443)
+
+
+def mappings(platform: Platform, app: App, image: Image | None) -> Sequence[PortMapping]:
+    """The mappings that hold for an app, with an image of its or before its first one."""
+    return platform.store.ports.list(app) or detected(image)
+
+
+def detected(image: Image | None) -> Sequence[PortMapping]:
+    """What an image asks for: each port it EXPOSEs under its own number, and one as port 80.
+
+    dokku leaves port 80 out, and then the app's plain address leads nowhere.
+    """
+    exposed = image.config.ports if image and image.config else ()
+    if not exposed:
+        return [PortMapping("http", HTTP, DEFAULT)]
+    same = [PortMapping("http", port, port) for port in exposed if port != HTTPS]
+    return sorted({PortMapping("http", HTTP, most_likely(exposed)), *same})
+
+
+def most_likely(exposed: Sequence[int]) -> int:
+    """The port of several that answers the web."""
+    for port in USUAL:
+        if port in exposed:
+            return port
+    plain = [port for port in exposed if port not in ENCRYPTED]
+    return (plain or list(exposed))[0]
+
+
+def of_web(platform: Platform, app: App, image: Image | None) -> int:
+    """The container port that ordinary requests go to, and that PORT names."""
+    found = mappings(platform, app, image)
+    for scheme, host in (("http", HTTP), ("https", HTTPS)):
+        for one in found:
+            if (one.scheme, one.host) == (scheme, host):
+                return one.container
+    return found[0].container
