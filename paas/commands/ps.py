@@ -17,7 +17,7 @@ from paas.commands.parameters import (
 )
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import hold, pipeline, policies, receive, route
+from paas.deploy import hold, order, pipeline, policies, receive, route
 from paas.deploy.source import PROCFILE
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
@@ -269,6 +269,14 @@ report.register(
                 whole_number(-1000, 1000, "priority"),
                 lambda _: "0",
                 has_global=False,
+            ),
+            report.Property(
+                "start-after",
+                "apps that are started first after a reboot, with commas between their names",
+                lambda text: text,
+                has_global=False,
+                kept=lambda context, app, text: order.accepted(context.platform, app, text),
+                shown=lambda context, text: order.names(context.platform, text),
             ),
         ),
         bare=lambda key: not key.startswith("ps-"),

@@ -26,7 +26,9 @@ Values = Mapping[str, str]
 class Property:
     """One settable key. check returns the text to keep, or raises PaasError.
 
-    default is what holds when neither the app nor the instance sets it.
+    default is what holds when neither the app nor the instance sets it. kept and shown,
+    where the text alone does not say whether it may be kept, turn an app's text into
+    what is kept and that into text again.
     """
 
     key: str
@@ -35,6 +37,8 @@ class Property:
     default: Callable[[Context], str] = lambda _: ""
     has_global: bool = True
     has_app: bool = True
+    kept: Callable[[Context, App, str], str] | None = None
+    shown: Callable[[Context, str], str] = lambda _, text: text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Namespace:
     def property_rows(self, context: Context, one: Property, app: App | None) -> Values:
         """Raw, global- and computed- values of a property."""
         get = context.platform.store.properties.get
-        own = (get(app, self.name, one.key) or "") if app else ""
+        own = one.shown(context, get(app, self.name, one.key) or "") if app else ""
         shared = (get(None, self.name, one.key) or "") if one.has_global else ""
         computed = own or shared or one.default(context)
         rows = {
@@ -190,7 +194,7 @@ def make_set(space: Namespace) -> None:
         if app is not None and not one.has_app:
             raise PaasError(f"{key} is a property of the instance, not of apps", "say --global")
         checked = one.check(printable(value, key)) if value else None
-        context.platform.store.properties.set(app, space.name, key, checked)
+        keep(context, space, one, app, checked)
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
         context.record("setting", f"{space.name}: {words}", app)
         if space.when_set is not None:
@@ -206,3 +210,13 @@ def make_set(space: Namespace) -> None:
     lines = "\n\n".join(f"{one.key}: {one.words}" for one in space.properties)
     set_property.__doc__ = f"Set a property of {space.name}; without a value, unset it.\n\n{lines}"
     command(f"{space.name}:{space.setter}", space.set_permission)(set_property)
+
+
+def keep(
+    context: Context, space: Namespace, one: Property, app: App | None, text: str | None
+) -> None:
+    """Keep a property's checked text, as one change with what is looked up for it."""
+    with context.platform.store.together():
+        if text and app and one.kept:
+            text = one.kept(context, app, text)
+        context.platform.store.properties.set(app, space.name, one.key, text)

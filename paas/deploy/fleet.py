@@ -61,8 +61,7 @@ def in_slot(platform: Platform, app: App, name: str) -> Container | None:
 
 def owner(platform: Platform, container: Container) -> App | None:
     """The app a container is of, also when it was started under the app's former name."""
-    apps = platform.store.apps.list()
-    return next((app for app in apps if app.slot == container.spec.slot), None)
+    return platform.store.apps.in_slot(container.spec.slot)
 
 
 def install(platform: Platform, app: App, identities: Sequence[str]) -> None:

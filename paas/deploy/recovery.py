@@ -5,14 +5,10 @@ on meanwhile: nothing that serves is touched before the proxy knows what takes i
 """
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from paas.console import silent
 from paas.deploy import (
-    again,
-    arriving,
     boot,
     ending,
     fleet,
@@ -23,7 +19,6 @@ from paas.deploy import (
     roll,
     route,
 )
-from paas.deploy.boot import Slot
 from paas.image.durable import remove_tree
 from paas.model.app import App
 from paas.model.container import Container, Kind
@@ -31,9 +26,17 @@ from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
-# how many slots are being brought up at once, and how long one may count as such
-AT_ONCE = 4
-TURN_S = 2.0
+
+def prepare(platform: Platform) -> None:
+    """Have the proxy begin with what runs now: after a reboot, with every app starting.
+
+    Before nginx is there: it would send requests to where nobody is any more.
+    """
+    if not platform.engine.list():
+        platform.store.process_states.forgive()
+    with platform.store.view():
+        routes = [route.current(platform, app) for app in platform.store.apps.list()]
+    platform.proxy.prepare(routes)
 
 
 def recover(platform: Platform) -> None:
@@ -111,81 +114,12 @@ def sweep_files(platform: Platform) -> None:
         draft.unlink()
 
 
-# -- everything back -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """One slot of one app that waits to be started; they sort as they are to be started."""
-
-    rank: tuple[int, int]
-    app: str
-    slot: Slot
-
-
-def missing(platform: Platform) -> list[Place]:
-    """Every slot that should run and does not: apps of a high priority first, web first."""
-    found = []
-    with platform.store.view():
-        for app in platform.store.apps.list():
-            release = platform.store.releases.current(app)
-            if release is None or ending.begun(platform, app) or arriving.begun(platform, app):
-                continue
-            if not again.whole(platform, release.image):  # whoever brings it up builds it first
-                continue
-            urgency = -priority(platform, app)
-            found += [
-                Place((urgency, slot.rank), app.name, slot)
-                for slot in roll.missing(platform, app, release)
-            ]
-    return sorted(found)
-
-
-def priority(platform: Platform, app: App) -> int:
-    """The app's `ps:set priority`; 0 when it has none."""
-    text = platform.store.properties.get(app, "ps", "priority") or "0"
-    return int(text) if text.removeprefix("-").isdecimal() else 0
-
-
-def restore(
-    places: Sequence[Place],
-    start: Callable[[str, Slot], None],
-    stopped: Callable[[], bool],
-) -> None:
-    """Start every missing slot, a few at a time; one that does not get up keeps no place."""
-    turns = threading.Semaphore(AT_ONCE)
-    for place in places:
-        turns.acquire()
-        if stopped():
-            return
-        threading.Thread(
-            target=in_turn, args=(turns, start, place), name=f"restore-{place.app}", daemon=True
-        ).start()
-
-
-def in_turn(turns: threading.Semaphore, start: Callable[[str, Slot], None], place: Place) -> None:
-    """Start one slot; its turn is over when it is up, or after a while."""
-    given_back = threading.Lock()
-
-    def give_back() -> None:
-        if given_back.acquire(blocking=False):
-            turns.release()
-
-    timer = threading.Timer(TURN_S, give_back)
-    timer.daemon = True
-    timer.start()
-    try:
-        start(place.app, place.slot)
-    finally:
-        timer.cancel()
-        give_back()
-
-
 def refresh_moved(platform: Platform) -> None:
     """New containers for apps whose running ones were started under another name."""
-    for app in platform.store.apps.list():
-        if moving.old_name(platform, app) is None:
-            continue
+    with platform.store.view():
+        apps = platform.store.apps.list()
+        moved_apps = [app for app in apps if moving.old_name(platform, app) is not None]
+    for app in moved_apps:
         with silent() as console, pipeline.operation(platform, app.name, console) as moved:
             if any(one.spec.app != moved.name for one in fleet.in_service(platform, moved)):
                 pipeline.refresh(platform, moved, console)

@@ -11,10 +11,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from paas.console import silent
-from paas.deploy import boot, crashes, ends, fleet, health, policies, recovery, route
+from paas.deploy import boot, crashes, ends, fleet, health, policies, recovery, restoring, route
 from paas.deploy.boot import Slot
 from paas.deploy.patrol import Patrol
-from paas.deploy.recovery import Place
+from paas.deploy.restoring import Restoring
 from paas.deploy.revert import revert
 from paas.deploy.schedule import Schedule
 from paas.errors import PaasError
@@ -46,9 +46,14 @@ class Supervisor:
         self._expected: set[Key] = set()  # slots that wait for their start, or are starting
         self._working: Counter[int] = Counter()
         self._stopped = False
-        self._patrol = Patrol(platform, self.restore)
+        self._restoring = threading.Lock()
+        self._patrol = Patrol(platform, self._restore_meanwhile)
 
     # -- the daemon's start and end ------------------------------------------------
+
+    def prepare(self) -> None:
+        """Before there is a network or a proxy: have requests be told the truth from the first."""
+        recovery.prepare(self._platform)
 
     def start(self) -> None:
         """Remove leftovers, adopt what runs, start what is missing, and watch."""
@@ -56,6 +61,12 @@ class Supervisor:
         self._platform.engine.on_exit(self._exited)
         threading.Thread(target=self._bring_back, name="restore", daemon=True).start()
         self._patrol.start()
+
+    def _restore_meanwhile(self) -> None:
+        """Nobody waits for a slot that does not get up."""
+        threading.Thread(
+            target=self._safely, args=(self.restore,), name="restore", daemon=True
+        ).start()
 
     def _bring_back(self) -> None:
         self._safely(self.restore)
@@ -69,20 +80,23 @@ class Supervisor:
         self._crew.shutdown(wait=False, cancel_futures=True)
 
     def restore(self) -> None:
-        """Start every slot that should run, as after a reboot; not those that were given up."""
-        places = [one for one in recovery.missing(self._platform) if not self._given_up(one)]
-        recovery.restore(places, self._start_now, lambda: self._stopped)
+        """Start every slot that should run, as after a reboot; nothing while that is under way."""
+        if not self._restoring.acquire(blocking=False):
+            return
+        try:
+            plan = restoring.missing(self._platform)
+            Restoring(plan, self._start_now, lambda: self._stopped).run()
+        finally:
+            self._restoring.release()
 
-    def _given_up(self, place: Place) -> bool:
-        app = self._platform.store.apps.find(place.app)
-        states = self._platform.store.process_states
-        return app is None or states.get(app, place.slot.process, place.slot.index).gave_up
-
-    def _start_now(self, name: str, slot: Slot) -> None:
-        """Start a slot in this thread, unless its start is expected anyway."""
+    def _start_now(self, name: str, slot: Slot) -> bool:
+        """Start a slot in this thread, unless its start is expected anyway; whether it is up."""
         app = self._platform.store.apps.find(name)
-        if app is not None and self._claim(app, slot):
-            self._turn(app, slot)
+        if app is None or not self._claim(app, slot):
+            return False
+        self._turn(app, slot)
+        found = fleet.in_slot(self._platform, app, slot.name)
+        return found is not None and found.running
 
     def _submit(self, action: object, *arguments: object) -> None:
         self._crew.submit(self._safely, action, *arguments)
@@ -187,7 +201,7 @@ class Supervisor:
         Seconds until it is to be tried again; None when it is up, or not wanted any more.
         """
         platform = self._platform
-        app = next((one for one in platform.store.apps.list() if one.id == known.id), None)
+        app = platform.store.apps.by_id(known.id)
         release = app and platform.store.releases.current(app)
         if app is None or not release or slot not in boot.wanted(platform, app, release):
             return None

@@ -32,6 +32,17 @@ class Proxy:
         self._routes = self._table.read()
         self._lock = threading.RLock()
 
+    def prepare(self, routes: Iterable[Route]) -> None:
+        """Before start: the routes that nginx begins with, unless it runs already.
+
+        Raises PaasError when two of them want one domain.
+        """
+        wanted = every(routes)
+        with self._lock:
+            if self._nginx.pid() is None and wanted != self._routes:
+                self._nginx.make_directories()
+                self._save(wanted)
+
     def start(self) -> None:
         """Start nginx, or adopt the one that runs and reload it if its configuration is old.
 
@@ -84,10 +95,7 @@ class Proxy:
 
         Raises PaasError when two of them want one domain.
         """
-        wanted: dict[str, Route] = {}
-        for route in map(checked, routes):
-            table.check_free(wanted, route)
-            wanted[route.app] = route
+        wanted = every(routes)
         with self._lock:
             if wanted != self._routes:
                 text = table.encode_all(wanted)
@@ -156,6 +164,18 @@ class Proxy:
         with self._lock:
             self._control.close()
             self._nginx.stop()
+
+
+def every(routes: Iterable[Route]) -> dict[str, Route]:
+    """Checked routes by app; PaasError when two of them want one domain."""
+    found: dict[str, Route] = {}
+    owners: dict[str, str] = {}
+    for route in map(checked, routes):
+        for domain in route.domains:
+            if (owner := owners.setdefault(domain, route.app)) != route.app:
+                raise table.taken(domain, owner)
+        found[route.app] = route
+    return found
 
 
 def checked(route: Route) -> Route:

@@ -81,11 +81,16 @@ def check_free(routes: Mapping[str, Route], route: Route) -> None:
     """Raise PaasError when a domain of the route belongs to another app already."""
     wanted = set(route.domains)
     for other in routes.values():
-        if other.app != route.app and (taken := wanted.intersection(other.domains)):
-            raise PaasError(
-                f"{min(taken)} is routed to app {other.app} already",
-                f"remove it there first: domains:remove {other.app} {min(taken)}",
-            )
+        if other.app != route.app and (found := wanted.intersection(other.domains)):
+            raise taken(min(found), other.app)
+
+
+def taken(domain: str, app: str) -> PaasError:
+    """The sentence for a domain that another app has."""
+    return PaasError(
+        f"{domain} is routed to app {app} already",
+        f"remove it there first: domains:remove {app} {domain}",
+    )
 
 
 class Table:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    update,
 )
 
 from paas.model.app import App
@@ -75,6 +76,16 @@ class ProcessStates:
             key = {"app_id": app.id, "process": process, "number": number}
             connection.execute(insert(process_states).values(**key, **columns(new)))
         return new
+
+    def forgive(self) -> None:
+        """Forget what is counted of processes that were not given up; their last exits stay."""
+        counted = process_states.c.failures_in_a_row > 0
+        with self._database.write() as connection:
+            connection.execute(
+                update(process_states)
+                .where(counted & ~process_states.c.gave_up)
+                .values(failures_in_a_row=0)
+            )
 
 
 def of(app: App, process: str, number: int) -> ColumnElement[bool]:

@@ -33,7 +33,7 @@ if __name__ == "__main__":
     journal.start("info")
     daemon.Platform = types.SimpleNamespace(open=small_platform)
     daemon.Supervisor = lambda _platform: types.SimpleNamespace(
-        start=lambda: None, stop=lambda: None
+        prepare=lambda: None, start=lambda: None, stop=lambda: None
     )
     daemon.dispatcher = lambda platform: lambda *words: dispatch(platform, *words)
     sys.exit(daemon.main())

@@ -1,0 +1,149 @@
+"""Restoring: every slot that should run and does not is started, a few at a time, in order.
+
+As after a reboot. An app waits until those it needs are up, or have been tried: one
+that cannot be started keeps nobody from starting.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from paas.deploy import again, arriving, ending, order, roll
+from paas.deploy.boot import Slot
+from paas.model.app import App
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+
+# how many slots are being brought up at once, and how long one may count as such
+AT_ONCE = 4
+TURN_S = 2.0
+LOOK_EVERY_S = 0.5
+
+Start = Callable[[str, Slot], bool]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """One slot of one app that waits to be started; they sort as they are to be started."""
+
+    rank: tuple[int, int]
+    app: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be started, the most urgent first, and which apps (by name) each waits for."""
+
+    places: Sequence[Place]
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def missing(platform: Platform) -> Plan:
+    """Every slot that should run and does not: apps of a high priority first, web first."""
+    places: list[Place] = []
+    with platform.store.view():
+        apps = platform.store.apps.list()
+        urgency = order.urgencies(platform, apps)
+        names = {app.id: app.name for app in apps}
+        for app in apps:
+            slots = missing_of(platform, app)
+            places += [Place((-urgency[app.id], slot.rank), app.name, slot) for slot in slots]
+        after = {
+            app.name: tuple(names[one] for one in order.needs(platform, app) if one in names)
+            for app in apps
+        }
+    return Plan(sorted(places), after)
+
+
+def missing_of(platform: Platform, app: App) -> list[Slot]:
+    """The slots of an app that should run and do not, without those that were given up."""
+    release = platform.store.releases.current(app)
+    if release is None or ending.begun(platform, app) or arriving.begun(platform, app):
+        return []
+    if not again.whole(platform, release.image):  # whoever brings it up builds it first
+        return []
+    state = platform.store.process_states.get
+    slots = roll.missing(platform, app, release)
+    return [slot for slot in slots if not state(app, slot.process, slot.index).gave_up]
+
+
+class Restoring:
+    """One pass over a plan."""
+
+    def __init__(self, plan: Plan, start: Start, stopped: Callable[[], bool]) -> None:
+        """start: bring a slot up in the calling thread; whether it is up."""
+        self._after = plan.after
+        self._waiting = list(plan.places)
+        self._start = start
+        self._stopped = stopped
+        self._changed = threading.Condition()
+        self._left = Counter(place.app for place in plan.places)  # slots not yet up or tried
+        self._turns = 0
+        self._under_way = 0
+        self._failed: set[str] = set()
+
+    def run(self) -> None:
+        """Return once every slot has been started or tried."""
+        with self._changed:
+            while self._waiting or self._under_way:
+                if self._stopped():
+                    return
+                place = self._next()
+                if place is None:
+                    self._changed.wait(LOOK_EVERY_S)
+                else:
+                    self._begin(place)
+
+    def _next(self) -> Place | None:
+        """The most urgent slot that need not wait; None when there is none, or no turn."""
+        if self._turns >= AT_ONCE or not self._waiting:
+            return None
+        for place in self._waiting:
+            if not any(self._left[name] for name in self._after.get(place.app, ())):
+                return place
+        return None if self._under_way else self._waiting[0]
+
+    def _begin(self, place: Place) -> None:
+        self._waiting.remove(place)
+        self._turns += 1
+        self._under_way += 1
+        if down := self._failed.intersection(self._after.get(place.app, ())):
+            log.warning("%s starts although %s is not up", place.app, ", ".join(sorted(down)))
+        threading.Thread(
+            target=self._bring_up, args=(place,), name=f"restore-{place.app}", daemon=True
+        ).start()
+
+    def _bring_up(self, place: Place) -> None:
+        """Start one slot; its turn is over when it is up, or after a while."""
+        returned = threading.Lock()
+
+        def give_back() -> None:
+            if returned.acquire(blocking=False):
+                with self._changed:
+                    self._turns -= 1
+                    self._changed.notify_all()
+
+        timer = threading.Timer(TURN_S, give_back)
+        timer.daemon = True
+        timer.start()
+        up = False
+        try:
+            up = self._start(place.app, place.slot)
+        except Exception:
+            log.exception("%s of %s could not be started", place.slot.name, place.app)
+        finally:
+            timer.cancel()
+            give_back()
+            self._done(place, up=up)
+
+    def _done(self, place: Place, *, up: bool) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self._left[place.app] -= 1
+            if not up:
+                self._failed.add(place.app)
+            self._changed.notify_all()
