@@ -7,7 +7,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from paas.console import Console
@@ -70,8 +71,8 @@ def remove_strays(platform: Platform) -> None:
 
 
 def tend_all(platform: Platform) -> None:
-    """Every app that no operation is under way with."""
-    for app in platform.store.apps.list():
+    """Every app that something is amiss with and no operation is under way with."""
+    for app in amiss(platform):
         try:
             with impatient() as console, platform.locks.hold(app.name, console):
                 tend(platform, app)
@@ -115,17 +116,38 @@ def tend(platform: Platform, app: App) -> None:
             route.publish(platform, app)
 
 
+def amiss(platform: Platform) -> list[App]:
+    """Apps that there may be something to do for, found without a lock: most are as they should."""
+    told, running = platform.proxy.routes(), apps_containers(platform)
+    with platform.store.view():
+        pending = platform.store.releases.pending()
+        return [
+            app
+            for app in platform.store.apps.list()
+            if app.id in pending
+            or ending.begun(platform, app)
+            or unserving(platform, app, running[app.slot])
+            or told.get(app.name) != route.current(platform, app)
+        ]
+
+
 def left_alone(platform: Platform, app: App) -> list[Container]:
     """Containers that are not in service, and that nobody checks or retires."""
+    return unserving(platform, app, apps_containers(platform)[app.slot])
+
+
+def apps_containers(platform: Platform) -> dict[int, list[Container]]:
+    """Containers of apps' processes, by slot."""
+    found: dict[int, list[Container]] = defaultdict(list)
+    for one in platform.engine.list():
+        if one.spec.kind is Kind.APP:
+            found[one.spec.slot].append(one)
+    return found
+
+
+def unserving(platform: Platform, app: App, containers: Sequence[Container]) -> list[Container]:
     serving = fleet.ids(platform, app)
-    return [
-        one
-        for one in platform.engine.list()
-        if one.spec.slot == app.slot
-        and one.spec.kind is Kind.APP
-        and one.id not in serving
-        and not fleet.is_in_hand(one.id)
-    ]
+    return [one for one in containers if one.id not in serving and not fleet.is_in_hand(one.id)]
 
 
 def remove_abandoned_pushes(platform: Platform) -> None:

@@ -230,6 +230,12 @@ class Releases:
             )
             return connection.scalar(counted) or 0
 
+    def pending(self) -> set[int]:
+        """Ids of apps with a release that is neither serving yet nor failed."""
+        query = select(releases.c.app_id).where(releases.c.status == PENDING)
+        with self._database.read() as connection:
+            return set(connection.scalars(query))
+
     def fail_pending(self, app: App | None = None) -> int:
         """Mark failed what was left half done, of one app or of all; how many there were.
 

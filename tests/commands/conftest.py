@@ -70,6 +70,9 @@ class FakeProxy:
     def withdraw(self, app: str) -> None:
         self.published.pop(app, None)
 
+    def routes(self) -> dict[str, Route]:
+        return dict(self.published)
+
 
 @dataclass
 class Said:
