@@ -36,9 +36,14 @@ class Attachment:
     """Where a container is on the network, and the namespaces it is to be started in."""
 
     address: IPv4Address
-    gateway: IPv4Address
+    subnet: IPv4Network
     user_namespace: Path
     network_namespace: Path
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The bridge's address, the first of the subnet."""
+        return self.subnet[1]
 
 
 class Networks:
@@ -125,28 +130,45 @@ class Networks:
 
         Raises PaasError or OSError, leaving nothing behind.
         """
+        attachment = self.place(spec)
         try:
-            return self._attach(spec)
+            self.connect(spec, attachment)
         except BaseException:
             self.detach(spec.id)
             raise
+        return attachment
 
-    def _attach(self, spec: ContainerSpec) -> Attachment:
+    def place(self, spec: ContainerSpec) -> Attachment:
+        """Give a container its address, and a namespace that leads nowhere yet.
+
+        Raises PaasError or OSError, leaving nothing behind.
+        """
         path = self.settings.run_dir / "netns" / spec.id
-        path.parent.mkdir(parents=True, exist_ok=True)
-        user_namespace = self.user_namespace(spec.slot)
-        with self._lock:
-            addresses = self._network(spec.slot)
-            address = addresses.take(spec.id)
-        gateway, link = addresses.subnet[1], self.settings.link(spec.id)
-        namespaces.pin_network_namespace(path, user_namespace)
-        nftables.apply(rules.add_port(self.settings, rules.Port(link, address)))
-        links.make_link(link, self.settings.bridge(spec.slot), path, address, self._mtu)
-        inside = IPv4Interface((address, addresses.subnet.prefixlen))
-        links.configure_inside(path, inside, gateway, spec.limits.network_egress_bps)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            user_namespace = self.user_namespace(spec.slot)
+            with self._lock:
+                addresses = self._network(spec.slot)
+                address = addresses.take(spec.id)
+            namespaces.pin_network_namespace(path, user_namespace)
+        except BaseException:
+            self.detach(spec.id)
+            raise
+        return Attachment(address, addresses.subnet, user_namespace, path)
+
+    def connect(self, spec: ContainerSpec, attachment: Attachment) -> None:
+        """Have a placed container's namespace lead to its app's network, within its limits.
+
+        Raises PaasError or OSError; what was made is detach's to remove.
+        """
+        link, path = self.settings.link(spec.id), attachment.network_namespace
+        nftables.apply(rules.add_port(self.settings, rules.Port(link, attachment.address)))
+        bridge = self.settings.bridge(spec.slot)
+        links.make_link(link, bridge, path, attachment.address, self._mtu)
+        inside = IPv4Interface((attachment.address, attachment.subnet.prefixlen))
+        links.configure_inside(path, inside, attachment.gateway, spec.limits.network_egress_bps)
         if spec.limits.network_ingress_bps:
             links.limit(link, spec.limits.network_ingress_bps)
-        return Attachment(address, gateway, user_namespace, path)
 
     def detach(self, container_id: str) -> None:
         """Free a container's link, namespace and address. Idempotent.

@@ -12,7 +12,7 @@ import resource
 import shutil
 import stat
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +52,7 @@ class Bundles:
         self.cgroups = Cgroups(settings.cgroup_name)
         self.scratch = Scratch(settings.state_dir / "scratch", runner)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="bundle")
+        self._connecting: dict[str, Future[None]] = {}
 
     def machine(self) -> oci.Machine:
         """What this machine lets containers have, now."""
@@ -71,11 +72,14 @@ class Bundles:
         return replace(spec, layers=uppermost(stored[:count]), shown=stored[count:])
 
     def prepare(self, spec: ContainerSpec) -> oci.Place:
-        """Network, root filesystem and bundle of one container; undone when a step fails."""
+        """Network, root filesystem and bundle of one container; undone when a step fails.
+
+        Its namespace leads nowhere yet when this returns: connected says when it does.
+        """
         with ExitStack() as undo:
             undo.callback(self.take_down, spec.id)
             self._make_home(spec)
-            network = self._pool.submit(self.networks.attach, spec)
+            network = self._pool.submit(self._join_network, spec)
             try:
                 self._mount(spec)
                 sources = self._stage_mounts(spec)
@@ -85,6 +89,16 @@ class Bundles:
             place = self._place(spec, attachment, sources)
             undo.pop_all()
         return place
+
+    def _join_network(self, spec: ContainerSpec) -> Attachment:
+        attachment = self.networks.place(spec)
+        # runc takes four times as long as this, and its container begins only when it is told to
+        self._connecting[spec.id] = self._pool.submit(self.networks.connect, spec, attachment)
+        return attachment
+
+    def connected(self, container_id: str) -> None:
+        """Wait until a prepared container's network is there; raises what stood in its way."""
+        self._connecting.pop(container_id).result()
 
     def write_config(
         self, spec: ContainerSpec, place: oci.Place, *, terminal: oci.Size | None
@@ -108,6 +122,7 @@ class Bundles:
         home = self.directories.container(container_id)
         steps: tuple[Callable[[], object], ...] = (
             lambda: self._kill(container_id),
+            lambda: self._settle(container_id),
             lambda: end_monitor(self.directories, container_id),
             lambda: rootfs.unmount(home / "rootfs"),
             lambda: unmount_below(home / "mounts"),
@@ -123,6 +138,11 @@ class Bundles:
             for step in reversed(steps):
                 every.callback(step)  # each is done, also when one before it failed
         self.layers.let_go(container_id)
+
+    def _settle(self, container_id: str) -> None:
+        """Wait for a connect that nobody waits for any more, so that detach comes after it."""
+        if (connecting := self._connecting.pop(container_id, None)) is not None:
+            wait((connecting,))
 
     def _kill(self, container_id: str) -> None:
         if not self.cgroups.kill(container_id):

@@ -82,6 +82,8 @@ class EmbeddedEngine:
         )
         failpoint("boot.created")
         watch.lap("create")
+        self._bundles.connected(spec.id)
+        watch.lap("network")
         runtime.release(self._directories, spec.id, pid)
         watch.lap("begin")
         # only now: what has a record has begun
@@ -134,6 +136,7 @@ class EmbeddedEngine:
 
     def _foreground(self, spec: ContainerSpec, place: oci.Place, streams: Streams) -> Session:
         self._bundles.write_config(spec, place, terminal=streams.terminal)
+        self._bundles.connected(spec.id)
         watches: list[DiskWatch] = []
 
         def judge(code: int) -> ExitStatus:
