@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from paas.console import silent
 from paas.deploy import (
+    arriving,
     boot,
     ending,
     fleet,

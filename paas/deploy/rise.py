@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from paas.console import Console, silent
-from paas.deploy import again, arriving, recovery
+from paas.deploy import again, arriving, order
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import adjust, cut, operation, tail
 from paas.errors import PaasError, of_disk
@@ -31,7 +31,7 @@ def waiting(platform: Platform) -> list[App]:
         if platform.store.properties.get(app, *arriving.RISING) is not None
         and not arriving.begun(platform, app)
     ]
-    return sorted(found, key=lambda app: (-recovery.priority(platform, app), app.name))
+    return sorted(found, key=lambda app: (-order.priority(platform, app), app.name))
 
 
 def bring_up(platform: Platform, apps: Sequence[App], tell: Tell) -> None:
