@@ -144,8 +144,9 @@ class Database:
 
         For looking at every app: a query a table instead of a few dozen an app.
         """
+        first = self._view is None and getattr(self._here, "connection", None) is None
         with self.read() as connection:
-            if not self._sqlite:
+            if first and not self._sqlite:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             self._here.view = View(connection)
             try:
