@@ -16,7 +16,8 @@ WITHHELD = {
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # what installers read; the daemon keys dependency layers by the same names
 INSTALLER = re.compile(
-    r"(PIP|UV|NPM|npm|NODE|YARN|PNPM|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS|LDFLAGS|EXTRA)(_.*)?"
+    r"(PIP|UV|PDM|NPM|npm|NODE|YARN|PNPM|BUN|DENO|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS"
+    r"|LDFLAGS|EXTRA)(_.*)?"
 )
 
 

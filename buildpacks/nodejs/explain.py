@@ -2,7 +2,10 @@
 
 import re
 
+from lifecycle import child
 from lifecycle.say import Failure
+
+from nodejs.manifest import Package
 
 NAME = "correct the name in package.json, and make the lock file anew"
 VERSION = "ask for a version that exists, and make the lock file anew"
@@ -41,6 +44,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         LOCK,
     ),
     (r"Your lockfile needs to be updated", "yarn.lock does not fit package.json", LOCK),
+    (r"lockfile had changes, but lockfile is frozen", "bun.lock does not fit package.json", LOCK),
     (r"ERR_PNPM_OUTDATED_LOCKFILE", "pnpm-lock.yaml does not fit package.json", LOCK),
     (r"YN0028|The lockfile would have been modified", "yarn.lock does not fit package.json", LOCK),
     (
@@ -76,8 +80,57 @@ def installer(name: str, output: str) -> Failure:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(npm (error|ERR!)|error|.*ERR_PNPM)", line)]
     last = (errors[:1] or lines[-1:] or ["it said nothing"])[0][:300]
-    return Failure(f"{name} failed: {last}", "see its lines above")
+    return Failure(f"{name} failed: {last}", "see its lines above", certain=False)
 
 
 def npm(output: str) -> Failure:
     return installer("npm", output)
+
+
+# -- build scripts -------------------------------------------------------------------------
+
+SCRIPT: tuple[tuple[str, str, str], ...] = (
+    (
+        r"heap out of memory|Reached heap limit",
+        "ran out of memory",
+        (
+            "build less at once, or raise build_memory_bytes in the settings and the heap with "
+            "config:set <app> NODE_OPTIONS=--max-old-space-size=1536"
+        ),
+    ),
+    (
+        r"sh: (?:\d+: )?([\w@./-]+): (?:command )?not found",
+        "needs {0}, which is not installed",
+        "add the package that has it to devDependencies, and commit the lock file too",
+    ),
+    (
+        r"Cannot find (?:module|package) '((?:@[\w.-]+/)?[\w][\w.-]*)[^']*'",
+        "needs the package {0}, which is not installed",
+        "npm install {0} (with --save-dev if only builds need it), and commit both files",
+    ),
+    (
+        r"Cannot find module '(\.{0,2}/[^']+)'",
+        "needs the file {0}, which is not in the repository",
+        "commit it; names of files differ by upper and lower case here",
+    ),
+    (
+        r"(error TS\d+: [^\n]{1,200})",
+        "stopped at a TypeScript error: {0}",
+        "correct it: tsc shows the same at your desk",
+    ),
+)
+
+
+def script(package: Package, name: str, done: child.Completed) -> Failure:
+    """The Failure for a script of the app's own that failed."""
+    for pattern, cause, remedy in SCRIPT:
+        if match := re.search(pattern, done.output):
+            words = [group or "" for group in match.groups()]
+            return Failure(
+                f"the {name} script of {package.path} {cause.format(*words)}",
+                remedy.format(*words),
+            )
+    return Failure(
+        f"the {name} script of {package.path} failed with status {done.status}",
+        "see its lines above",
+    )

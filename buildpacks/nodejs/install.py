@@ -1,221 +1,105 @@
-"""Filling the layers: Node itself, and what the lock file names."""
+"""Filling the dependency layers: what the lock file names, by the program that wrote it."""
 
 import json
 import os
+import re
 import shutil
 from typing import Any
 
-from lifecycle import child, config, say
-from lifecycle.say import Failure
+from lifecycle import child, say
 
-from nodejs import explain, manifest
+from nodejs import explain, installers, manifest, runtime
+from nodejs.installers import Installer
+from nodejs.manifest import DEPENDENCIES, Package
+from nodejs.runtime import NODE
 
 APP = "/app"
-NODE = "/app/.heroku/node"
-# the npm that comes with the stack wants a recent Node; older ones get an npm of their time
-NPM_BY_MAJOR = ((20, "10"), (18, "10"), (16, "9"), (14, "9"), (12, "8"), (0, "6"))
-OWN_NPM_FROM = 22
-YARN_BERRY = "@yarnpkg/cli-dist"
-
-
-def stack_node() -> str:
-    """The folder of the stack's own Node: bin/node, lib/node_modules/npm, include/."""
-    found = shutil.which("node")
-    if found is None:
-        raise Failure("this stack has no Node to begin with", "make the stack anew")
-    return os.path.dirname(os.path.dirname(os.path.realpath(found)))
-
-
-def npm(node: str) -> list[str]:
-    """npm's argv with a Node of this folder and the npm beside it, however it is linked."""
-    return [f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js"]
-
-
-def environment(cache: str, variables: dict[str, str], node: str) -> dict[str, str]:
-    """What installers get: their caches on the app's cache mount, and no chatter."""
-    path = f"{node}/bin:{APP}/node_modules/.bin:{os.environ.get('PATH', '')}"
-    return {
-        **os.environ,
-        **config.exported(variables),
-        "PATH": path,
-        "npm_config_cache": f"{cache}/npm",
-        "npm_config_update_notifier": "false",
-        "npm_config_fund": "false",
-        "npm_config_audit": "false",
-        "npm_config_progress": "false",
-        # npm_config_nodedir to older versions; npm of today warns of that name
-        "npm_package_config_node_gyp_nodedir": headers(node),
-        "YARN_CACHE_FOLDER": f"{cache}/yarn",
-        "YARN_GLOBAL_FOLDER": f"{cache}/yarn-berry",
-        "YARN_NODE_LINKER": "node-modules",
-        "YARN_ENABLE_TELEMETRY": "0",
-        "YARN_ENABLE_PROGRESS_BARS": "0",
-        "YARN_HTTPS_CA_FILE_PATH": os.environ.get("NODE_EXTRA_CA_CERTS", ""),
-    }
-
-
-def headers(node: str) -> str:
-    """Where native addons find Node's headers: beside it, or the stack's for a copy of that."""
-    return node if os.path.isdir(f"{node}/include/node") else stack_node()
-
-
-# -- the runtime -----------------------------------------------------------------------
-
-
-def runtime(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
-    """Node in the asked range with npm, and yarn or pnpm, at /app/.heroku/node."""
-    wanted = dict(parts(plan["runtime"]))
-    base = environment(cache, variables, stack_node())
-    say.step("Installing Node.js")
-    node_version = node(wanted.pop("node"), base)
-    if "npm" not in wanted and int(node_version.split(".")[0]) < OWN_NPM_FROM:
-        major = int(node_version.split(".")[0])
-        wanted["npm"] = next(npm for least, npm in NPM_BY_MAJOR if major >= least)
-    say.detail(f"Node {node_version}")
-    for name, version in wanted.items():
-        tool(name, version, base)
-
-
-def parts(text: str) -> list[tuple[str, str]]:
-    """`node@>=20 <23 pnpm@9` as name and range; ranges have spaces too."""
-    found: list[tuple[str, str]] = []
-    for word in text.split(" "):
-        name, separator, version = word.partition("@")
-        if separator:
-            found.append((name, version))
-        else:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {word}")
-    return found
-
-
-def node(wanted: str, base: dict[str, str]) -> str:
-    """The stack's own Node when it fits (nothing to fetch), else the newest that does."""
-    stack = stack_node()
-    code = (
-        f"const s = require({json.dumps(stack + '/lib/node_modules/npm/node_modules/semver')});"
-        "const r = s.validRange(process.argv[1]);"
-        "console.log(JSON.stringify([r, r !== null && s.satisfies(process.version, r)]))"
-    )
-    status, output = child.capture([f"{stack}/bin/node", "-e", code, "--", wanted], base, "/")
-    valid, fits = json.loads(output) if status == 0 else (None, False)
-    if valid is None:
-        raise Failure(
-            f"package.json: engines.node is {wanted!r}, which is not a version range",
-            'write a range such as "24.x"',
-        )
-    if fits:
-        copy_stack(stack)
-    else:
-        fetch(wanted, valid, base)
-    _, version = child.capture([f"{NODE}/bin/node", "--version"], base, "/")
-    return version.strip().removeprefix("v")
-
-
-def copy_stack(stack: str) -> None:
-    os.makedirs(f"{NODE}/bin", exist_ok=True)
-    shutil.copy2(f"{stack}/bin/node", f"{NODE}/bin/node")
-    copy_npm(stack)
-
-
-def copy_npm(stack: str) -> None:
-    shutil.copytree(f"{stack}/lib/node_modules/npm", f"{NODE}/lib/node_modules/npm", symlinks=True)
-    for name in ("npm", "npx"):
-        os.symlink(f"../lib/node_modules/npm/bin/{name}-cli.js", f"{NODE}/bin/{name}")
-
-
-def fetch(wanted: str, valid: str, base: dict[str, str]) -> None:
-    """Node from the package registry, which carries every release for each architecture."""
-    architecture = {"x86_64": "x64", "aarch64": "arm64"}.get(os.uname().machine, "x64")
-    package = f"node-linux-{architecture}"
-    argv = [*npm(stack_node()), "install", "--prefix", "/tmp/node", "--no-save", "--ignore-scripts"]
-    done = child.run([*argv, "--loglevel=error", f"{package}@{valid}"], base, "/tmp")
-    if done.status:
-        if "ETARGET" in done.output or "E404" in done.output:
-            raise Failure(
-                f"there is no release of Node.js that fits engines.node {wanted!r}",
-                'write a range that exists in package.json, such as "24.x"',
-            )
-        raise explain.npm(done.output)
-    os.makedirs(os.path.dirname(NODE), exist_ok=True)
-    shutil.move(f"/tmp/node/node_modules/{package}", NODE)
-    for name in ("share", "README.md", "CHANGELOG.md"):
-        path = os.path.join(NODE, name)
-        if os.path.isdir(path):
-            shutil.rmtree(path)
-        elif os.path.exists(path):
-            os.unlink(path)
-    if not os.path.exists(f"{NODE}/lib/node_modules/npm"):
-        copy_npm(stack_node())
-
-
-def tool(name: str, version: str, base: dict[str, str]) -> None:
-    """npm, yarn or pnpm of a version, beside Node. By npm: corepack would fetch elsewhere."""
-    berry = name == "yarn" and not version.lstrip("^~=v").startswith(("1", "0"))
-    package = YARN_BERRY if berry else name
-    argv = [*npm(stack_node()), "install", "--global", "--prefix", NODE, "--ignore-scripts"]
-    done = child.run([*argv, "--loglevel=error", "--force", f"{package}@{version}"], base, "/tmp")
-    if done.status:
-        raise Failure(
-            f"there is no {name} {version}",
-            f"correct packageManager or engines.{name} in package.json",
-        )
-    say.detail(f"{name} {version}")
-
-
-# -- the dependencies ------------------------------------------------------------------
 
 
 def production(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
     """What the app needs to run."""
     wants_all = variables.get("NPM_CONFIG_PRODUCTION", variables.get("YARN_PRODUCTION", ""))
-    install(source, cache, variables, everything=wants_all.lower() == "false")
+    install(source, cache, variables, plan, everything=wants_all.lower() == "false")
 
 
 def everything(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
-    """What the app needs to be built, over the production layer, which this one hides."""
-    install(source, cache, variables, everything=True)
+    """What the app needs to be built."""
+    install(source, cache, variables, plan, everything=True)
 
 
-def install(source: str, cache: str, variables: dict[str, str], *, everything: bool) -> None:
-    package = manifest.Package(source)
-    chosen = manifest.installer(package)
+def install(
+    source: str, cache: str, variables: dict[str, str], plan: dict[str, Any], *, everything: bool
+) -> None:
+    package = Package(source)
+    chosen = installers.chosen(package)
     if chosen is None:
         return
     kind = "all" if everything else "production"
     say.step(f"Installing {kind} dependencies with {chosen.name} ({chosen.lock})")
-    placed = place(source) if source != APP else []
-    base = {**environment(cache, variables, NODE), **settings(chosen, cache), "CI": "true"}
-    for argv in commands(chosen, source, everything=everything):
+    placed = place(source)
+    base = environment(chosen, cache, variables)
+    for argv in commands(chosen, cache, everything=everything, grown=bool(plan.get("grown"))):
         done = child.run(argv, base, APP)
         if done.status:
             raise explain.installer(chosen.name, done.output)
-    for path in placed:
-        os.unlink(path)
+    for path, text in placed.items():
+        put_back(path, text)
+    if chosen.pnp:
+        with open(os.path.join(APP, installers.OF_LAYER), "w"):
+            pass
 
 
-def settings(chosen: manifest.Installer, cache: str) -> dict[str, str]:
-    """What only one installer knows; the others would warn of it."""
-    if chosen.name == "pnpm":
-        return {
-            "npm_config_store_dir": f"{cache}/pnpm",
-            "npm_config_package_import_method": "copy",
-        }
-    return {}
+def committed(package: Package, chosen: Installer, cache: str, variables: dict[str, str]) -> None:
+    """What is in the repository already (yarn's zero-installs), linked and no more."""
+    say.step("Linking the packages of .yarn/cache")
+    argv = [*yarn_argv(package.root), "install", "--immutable", "--immutable-cache"]
+    done = child.run(argv, environment(chosen, cache, variables), package.root)
+    if done.status:
+        raise explain.installer("yarn", done.output)
 
 
-def place(source: str) -> list[str]:
-    """Copy the key files below /app, package.json without the app's own scripts."""
-    placed = []
-    for folder, _, names in os.walk(source):
+def environment(chosen: Installer, cache: str, variables: dict[str, str]) -> dict[str, str]:
+    """The installer's environment."""
+    base = {**runtime.environment(cache, variables, NODE), "CI": "true"}
+    if chosen.pnp:
+        # the packages stay where the app will read them from
+        base.update(YARN_ENABLE_GLOBAL_CACHE="false", YARN_CACHE_FOLDER=f"{APP}/.yarn/cache")
+    return base
+
+
+# -- the key files, in place -------------------------------------------------------------
+
+
+def place(source: str) -> dict[str, bytes | None]:
+    """Have the key files below /app, each package.json without the app's own scripts.
+
+    The paths that were changed, each with the text it had, None where it was not there.
+    """
+    changed: dict[str, bytes | None] = {}
+    made = {"node_modules", ".heroku", *((".yarn",) if source == APP else ())}
+    for folder, below, names in os.walk(source):
+        below[:] = [name for name in below if name not in made]
         for name in names:
             path = os.path.join(folder, name)
             target = os.path.join(APP, os.path.relpath(path, source))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy2(path, target)
+            if source != APP:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copy2(path, target)
+                changed[target] = None
             if name == "package.json":
+                if source == APP:
+                    with open(path, "rb") as file:
+                        changed[target] = file.read()
                 rewrite(target)
-            placed.append(target)
-    return placed
+    return changed
+
+
+def put_back(path: str, text: bytes | None) -> None:
+    if text is None:
+        os.unlink(path)
+        return
+    with open(path, "wb") as file:
+        file.write(text)
 
 
 def rewrite(path: str) -> None:
@@ -225,31 +109,74 @@ def rewrite(path: str) -> None:
         json.dump(document, file)
 
 
-def commands(chosen: manifest.Installer, source: str, *, everything: bool) -> list[list[str]]:
-    """What to run in order, by installer; each refuses a lock file that does not fit."""
+# -- the commands ------------------------------------------------------------------------
+
+
+def commands(chosen: Installer, cache: str, *, everything: bool, grown: bool) -> list[list[str]]:
+    """What to run in order; each refuses a lock file that does not fit package.json."""
     if chosen.name == "npm":
-        omit = "--include=dev" if everything else "--omit=dev"
-        return [[*npm(NODE), "ci", omit, "--no-audit", "--no-fund"]]
+        return [npm(chosen, everything=everything, grown=grown)]
     if chosen.name == "pnpm":
-        production = "--prod=false" if everything else "--prod"
-        return [["pnpm", "install", "--frozen-lockfile", "--reporter=append-only", production]]
-    yarn = yarn_argv(source)
-    if berry(source, chosen):
-        check = [*yarn, "install", "--immutable"]
-        return [check] if everything else [[*yarn, "workspaces", "focus", "--all", "--production"]]
-    production = f"--production={'false' if everything else 'true'}"
-    return [
-        [*yarn, "install", "--frozen-lockfile", "--non-interactive", "--no-progress", production]
-    ]
+        argv = ["pnpm", "install", "--frozen-lockfile", "--reporter=append-only"]
+        stores = [f"--store-dir={cache}/pnpm", "--package-import-method=copy"]
+        return [[*argv, *stores, "--prod=false" if everything else "--prod"]]
+    if chosen.name == "bun":
+        argv = ["bun", "install", "--frozen-lockfile", "--no-progress", "--no-summary"]
+        return [argv if everything else [*argv, "--production"]]
+    yarn = yarn_argv(APP)
+    if chosen.berry and everything:
+        return [[*yarn, "install", "--immutable"]]
+    if chosen.berry:
+        # focus installs whatever package.json says; whether that is locked is asked before
+        check = [[*yarn, "install", "--immutable", "--mode=skip-build"]]
+        focus = [[*yarn, "workspaces", "focus", "--all", "--production"]]
+        return focus if berry_in_step(Package(APP), chosen.lock) else [*check, *focus]
+    flags = ["--frozen-lockfile", "--non-interactive", "--no-progress"]
+    return [[*yarn, "install", *flags, f"--production={'false' if everything else 'true'}"]]
 
 
-def berry(source: str, chosen: manifest.Installer) -> bool:
-    with open(os.path.join(source, chosen.lock), errors="replace") as file:
-        return "__metadata:" in file.read(4096)
+def npm(chosen: Installer, *, everything: bool, grown: bool) -> list[str]:
+    """`npm ci` begins by deleting what is there; `npm install` adds, where the lock file fits."""
+    omit = "--include=dev" if everything else "--omit=dev"
+    if grown and in_step(Package(APP), chosen.lock):
+        return [*runtime.npm(NODE), "install", "--no-save", "--prefer-offline", omit]
+    return [*runtime.npm(NODE), "ci", omit]
 
 
-def yarn_argv(source: str) -> list[str]:
+def in_step(package: Package, lock: str) -> bool:
+    """Whether npm's lock file was made from just these dependencies (lockfileVersion 2 and 3)."""
+    try:
+        with open(os.path.join(package.root, lock), encoding="utf-8-sig") as file:
+            locked = json.load(file)["packages"]
+        packages = [package, *(Package(package.root, one) for one in package.workspaces)]
+        return "overrides" not in package.document and all(
+            asked(item.document) == asked(locked[item.folder]) for item in packages
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def asked(document: dict[str, Any]) -> list[object]:
+    return [document.get(key) or {} for key in (*DEPENDENCIES, "peerDependencies")]
+
+
+WORKSPACE = re.compile(r'^"[^"\n]+@workspace:([^",\n]+)".*:\n((?:  .*\n)+)', re.MULTILINE)
+ENTRIES = re.compile(r"^  dependencies:\n((?:    .*\n)+)", re.MULTILINE)
+ENTRY = re.compile(r'^    "?([^":\n]+)"?: "?(?:npm:)?([^"\n]*)"?$', re.MULTILINE)
+
+
+def berry_in_step(package: Package, lock: str) -> bool:
+    """Whether yarn.lock (2 and later) has just these dependencies of every workspace."""
+    blocks = dict(WORKSPACE.findall(manifest.read(package.root, lock)))
+    for item in (package, *(Package(package.root, one) for one in package.workspaces)):
+        found = ENTRIES.search(blocks.get(item.folder or ".", ""))
+        if dict(ENTRY.findall(found[1] if found else "")) != item.all_dependencies:
+            return False
+    return True
+
+
+def yarn_argv(root: str) -> list[str]:
     """The release committed in .yarn/releases, else the one in the runtime layer."""
-    folder = os.path.join(source, ".yarn/releases")
+    folder = os.path.join(root, ".yarn/releases")
     releases = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return ["node", f".yarn/releases/{releases[-1]}"] if releases else ["yarn"]

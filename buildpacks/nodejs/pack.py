@@ -1,21 +1,37 @@
 """The Node.js buildpack: detect, plan, compile, release, and its layers.
 
-Three layers: the runtime (Node, npm and what else installs packages; the same for
-every app that asks for the same), the production dependencies, and, only where a
-script of the app builds something, all dependencies for the time of the build.
-That last layer is build_only: it is mounted over the others while we build and is
-not part of the image, so nothing has to be pruned on every push.
+The runtime (Node, npm and what else installs packages) is one layer, the same for
+every app that asks for the same. A server has its production dependencies as a second
+one, and where a script builds something, all dependencies as a third for the time of
+the build, so that nothing has to be pruned. What a framework bundles, or builds as
+files to serve, needs only that third one.
 """
 
+import os
 from typing import Any
 
-from nodejs import install, manifest, scripts
+from nodejs import (
+    frameworks,
+    install,
+    installers,
+    manifest,
+    monorepo,
+    processes,
+    runtime,
+    scripts,
+    versions,
+)
+from nodejs.frameworks import BUNDLE, SERVER, SITE
+from nodejs.installers import Installer
+from nodejs.manifest import Package
 
 LANGUAGE = "Node.js"
 LOOKS_FOR = "package.json"
 NODE = ".heroku/node"
+# read by the static pack, which serves what we have built
+FOLDER_FILE = ".static/folder"
 LAYERS = {
-    "runtime": install.runtime,
+    "runtime": runtime.install,
     "dependencies": install.production,
     "build-dependencies": install.everything,
 }
@@ -25,48 +41,121 @@ def detect(root: str) -> list[str]:
     """package.json and the lock files beside it."""
     if not manifest.exists(root, "package.json"):
         return []
-    return ["package.json", *(name for name in manifest.LOCKS if manifest.exists(root, name))]
+    return ["package.json", *(name for name in installers.LOCKS if manifest.exists(root, name))]
+
+
+def followed_by(root: str, config: dict[str, str]) -> list[str]:
+    """The static pack, where the build makes a site of files."""
+    _, app = packages(root, config)
+    return ["static"] if frameworks.outcome(app).shape == SITE else []
+
+
+def packages(root: str, config: dict[str, str]) -> tuple[Package, Package]:
+    """The repository's package, and the one that is the app: often the same."""
+    package = Package(root)
+    return package, monorepo.chosen(package, config)
 
 
 def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
     """The layers; Failure when package.json or the lock files cannot serve."""
-    package = manifest.Package(root)
-    installer = manifest.installer(package)
-    wanted = manifest.runtime(package, installer)
-    runtime = {"name": "runtime", "pack": "nodejs", "runtime": wanted, "files": []}
-    layers: list[dict[str, Any]] = [{**runtime, "provides": [NODE], "shared": True}]
-    if installer is None:
-        return layers
-    files = manifest.key_files(package, installer)
-    dependencies = {
-        "name": "dependencies",
+    package, app = packages(root, config)
+    installer = installers.chosen(package)
+    made = frameworks.outcome(app)
+    wanted = runtime.text(versions.node_range(package), named(installer))
+    return layers(package, installer, wanted, made.shape, builds=bool(scripts.to_run(package, app)))
+
+
+def named(installer: Installer | None) -> tuple[str, str]:
+    return (installer.name, installer.version) if installer else ("", "")
+
+
+def layers(
+    package: Package, installer: Installer | None, wanted: str, shape: str, *, builds: bool
+) -> list[dict[str, Any]]:
+    """The plan for a shape of app; those that only the build needs are not in the image."""
+    first: dict[str, Any] = {"name": "runtime", "pack": "nodejs", "runtime": wanted, "files": []}
+    first.update(provides=[NODE], shared=True)
+    if shape == SITE:
+        first["build_only"] = True
+    if installer is None or installer.committed:
+        return [first]
+    files = installers.key_files(package, installer)
+    common = {
         "pack": "nodejs",
         "runtime": wanted,
         "files": files,
-        "provides": manifest.module_folders(package),
+        "provides": installer.provides(package),
         "shared": False,
-        "variables": manifest.variables(root, files),
+        "grows": True,
+        "variables": manifest.variables(package.root, files),
     }
-    layers.append(dependencies)
-    if package.dev_dependencies and scripts.to_run(package):
-        layers.append({**dependencies, "name": "build-dependencies", "build_only": True})
-    return layers
+    found = [first]
+    if shape == SERVER:
+        found.append({"name": "dependencies", **common})
+    if shape in (SITE, BUNDLE) or (package_tools(package) and builds):
+        found.append(
+            {"name": "build-dependencies", **common, "extends": "dependencies", "build_only": True}
+        )
+    return found
+
+
+def package_tools(package: Package) -> bool:
+    """Whether the package or a workspace has development dependencies."""
+    members = [package, *(Package(package.root, one) for one in package.workspaces)]
+    return any(member.dev_dependencies for member in members)
 
 
 def compile(root: str, cache: str, config: dict[str, str], environment: dict[str, str]) -> None:  # noqa: A001 - the contract's word
     """Run the app's own install and build scripts."""
-    scripts.run(manifest.Package(root), cache, config, environment)
+    package, app = packages(root, config)
+    installer = installers.chosen(package)
+    made = frameworks.outcome(app)
+    if installer is not None and installer.committed:
+        install.committed(package, installer, cache, config)
+    scripts.run(package, app, installer, cache, config, environment)
+    processes.finish(app, made)
+    if made.shape == SITE and not package.exists("static.json"):
+        serve(root, frameworks.site_folder(app, made))
+
+
+def serve(root: str, folder: str) -> None:
+    """Tell the static pack which folder to serve."""
+    path = os.path.join(root, FOLDER_FILE)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(folder)
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
     """`npm start` without npm in between; Failure when nothing says how to start."""
-    return {"default_process_types": scripts.default_processes(manifest.Package(root))}
+    package, app = packages(root, config)
+    installer = installers.chosen(package)
+    made = frameworks.outcome(app)
+    pnp = installer is not None and installer.pnp
+    return {"default_process_types": processes.default(package, app, made, pnp=pnp)}
 
 
 def environment(root: str, config: dict[str, str]) -> dict[str, str]:
     """What every Node.js app gets, and the packs after this one."""
-    return {
-        "PATH": f"/app/{NODE}/bin:/app/node_modules/.bin:$PATH",
+    _, app = packages(root, config)
+    if frameworks.outcome(app).shape == SITE:
+        return {}
+    path = [f"/app/{NODE}/bin", "/app/node_modules/.bin"]
+    if app.folder:
+        path.insert(1, f"/app/{app.folder}/node_modules/.bin")
+    found = {
+        "PATH": ":".join([*path, "$PATH"]),
         "NODE_ENV": "production",
         "npm_config_update_notifier": "false",
     }
+    if os.path.exists(os.path.join(root, ".pnp.cjs")):
+        found["NODE_OPTIONS"] = pnp_options(root)
+    return found
+
+
+def pnp_options(root: str) -> str:
+    """How Node finds packages that Plug'n'Play has not unpacked."""
+    options = "--require /app/.pnp.cjs"
+    if os.path.exists(os.path.join(root, ".pnp.loader.mjs")):
+        options += " --experimental-loader file:///app/.pnp.loader.mjs"
+    return options

@@ -39,6 +39,11 @@ UV: tuple[tuple[str, str, str], ...] = (
         "ask for a newer version of it, or another Python in .python-version",
     ),
     (
+        r"Because (?:only )?(\S+) has no wheels with a matching platform tag",
+        "{0} does not exist for Linux",
+        "for Windows only? write in its line: ; sys_platform == 'win32'",
+    ),
+    (
         r"Couldn't parse requirement in `([^`]+)` at position (\d+)",
         "{0} has a line that is not a requirement",
         "correct the line shown above",

@@ -1,6 +1,5 @@
 """Installing with uv: another Python, the dependencies, the project itself."""
 
-import json
 import os
 import re
 import shutil
@@ -9,12 +8,13 @@ from typing import Any
 from lifecycle import child, config, say
 from lifecycle.say import Failure
 
-from python import explain, manifests, version
+from python import explain, locks, manifests, version
 
 UV = "uv"
 VENV = "/app/.venv"
-POETRY = ("poetry>=2,<3", "poetry-plugin-export>=1.9")
 BUILD_SYSTEM = re.compile(r"^\s*\[build-system\]", re.MULTILINE)
+# where Python comes from, when an app's own config says so
+MIRRORS = ("UV_PYTHON_INSTALL_MIRROR", "UV_PYTHON_DOWNLOADS_JSON_URL", "UV_PYPY_INSTALL_MIRROR")
 
 
 def environment(cache: str, variables: dict[str, str], base: dict[str, str]) -> dict[str, str]:
@@ -60,18 +60,19 @@ def dependencies(source: str, cache: str, variables: dict[str, str], plan: dict[
     if chosen.kind == manifests.NOTHING:
         say.step("Making a virtual environment")
     else:
-        say.step(f"Installing dependencies with uv ({TITLES[chosen.kind]})")
+        say.step(f"Installing dependencies with uv ({locks.TITLES[chosen.kind]})")
     if not plan.get("grown"):
         run([UV, "venv", "--quiet", "--python", python, VENV], base, source)
     if chosen.kind == "uv":
         sync(source, base)
     elif chosen.kind != manifests.NOTHING:
-        install(REQUIREMENTS[chosen.kind](source, base), base, source)
+        install(locks.READERS[chosen.kind](source, base), base, source)
 
 
 def sync(source: str, base: dict[str, str]) -> None:
-    argv = [UV, "sync", "--locked", "--no-dev", "--no-install-project", "--compile-bytecode"]
-    run([*argv, "--no-install-workspace"], base, source)
+    """What uv.lock names but for packages of the repository, whose files are not all here."""
+    argv = [UV, "sync", "--locked", "--no-dev", "--compile-bytecode", "--no-install-local"]
+    run(argv, base, source)
 
 
 def install(requirements: str, base: dict[str, str], source: str) -> None:
@@ -86,83 +87,6 @@ def run(argv: list[str], base: dict[str, str], cwd: str) -> None:
         raise explain.uv(done.output)
 
 
-# -- other tools' lock files -----------------------------------------------------------
-
-
-def from_requirements(source: str, base: dict[str, str]) -> str:
-    return "requirements.txt"
-
-
-def from_project(source: str, base: dict[str, str]) -> str:
-    say.detail("there is no lock file: versions may change with every build (uv lock makes one)")
-    return "pyproject.toml"
-
-
-def from_poetry(source: str, base: dict[str, str]) -> str:
-    """poetry.lock by poetry itself, which uv runs from its cache."""
-    path = "/tmp/requirements.txt"
-    argv = [UV, "tool", "run", "--quiet", "--from", POETRY[0], "--with", POETRY[1]]
-    argv += ["poetry", "export", "--format", "requirements.txt", "--output", path]
-    # not the environment being made: poetry would inspect it
-    quiet = {key: value for key, value in base.items() if key != "VIRTUAL_ENV"}
-    folders = {"POETRY_CACHE_DIR": "/tmp/poetry", "POETRY_VIRTUALENVS_CREATE": "false"}
-    done = child.run(argv, {**quiet, **folders}, source)
-    if done.status:
-        raise explain.poetry(done.output)
-    return path
-
-
-def from_pipenv(source: str, base: dict[str, str]) -> str:
-    """Pipfile.lock as requirements; its format is documented at pipfile's repository (v6)."""
-    path = "/tmp/requirements.txt"
-    try:
-        locked = json.loads(manifests.read(source, "Pipfile.lock"))
-        lines = [pipenv_index(locked), *(pipenv_line(*item) for item in locked["default"].items())]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise Failure(
-            f"Pipfile.lock cannot be read: {error}", "run pipenv lock and commit it again"
-        ) from error
-    with open(path, "w") as file:
-        file.write("\n".join(lines) + "\n")
-    return path
-
-
-def pipenv_index(locked: dict[str, Any]) -> str:
-    """The first source as index, unless it is the public one everybody has."""
-    sources = [item["url"] for item in locked["_meta"].get("sources", ())]
-    own = [url for url in sources if not re.match(r"https://pypi\.(org|python\.org)/", url)]
-    flags = "--index-url" if len(own) == len(sources) else "--extra-index-url"
-    return "\n".join(f"{flags} {url}" for url in own)
-
-
-def pipenv_line(name: str, entry: dict[str, Any]) -> str:
-    extras = f"[{','.join(entry['extras'])}]" if entry.get("extras") else ""
-    marker = f" ; {entry['markers']}" if entry.get("markers") else ""
-    if "git" in entry:
-        return f"{name}{extras} @ git+{entry['git']}@{entry['ref']}{marker}"
-    if "file" in entry:
-        return f"{name}{extras} @ {entry['file']}{marker}"
-    if "version" not in entry:
-        raise ValueError(f"{name} has no version")
-    hashes = "".join(f" --hash={value}" for value in entry.get("hashes", ()))
-    return f"{name}{extras}{entry['version']}{marker}{hashes}"
-
-
-REQUIREMENTS = {
-    "requirements": from_requirements,
-    "project": from_project,
-    "poetry": from_poetry,
-    "pipenv": from_pipenv,
-}
-TITLES = {
-    "uv": "uv.lock",
-    "requirements": "requirements.txt",
-    "project": "pyproject.toml",
-    "poetry": "poetry.lock",
-    "pipenv": "Pipfile.lock",
-}
-
-
 # -- the project itself ----------------------------------------------------------------
 
 
@@ -170,8 +94,13 @@ def project(root: str, cache: str, variables: dict[str, str], base: dict[str, st
     """Install the app itself, in place, when its pyproject.toml says how it is built."""
     if not manifests.exists(root, "pyproject.toml") or not os.path.isdir(VENV):
         return
-    if not BUILD_SYSTEM.search(manifests.read(root, "pyproject.toml")):
-        return
-    say.detail("installing the project itself (pyproject.toml has a [build-system])")
-    argv = [UV, "pip", "install", "--quiet", "--no-deps", "--editable", "."]
-    run(argv, environment(cache, variables, base), root)
+    built = BUILD_SYSTEM.search(manifests.read(root, "pyproject.toml"))
+    if manifests.exists(root, "uv.lock"):
+        if built or manifests.local_packages(root):
+            say.detail("installing the packages of this repository themselves")
+            argv = [UV, "sync", "--quiet", "--locked", "--no-dev", "--inexact"]
+            run(argv, environment(cache, variables, base), root)
+    elif built:
+        say.detail("installing the project itself (pyproject.toml has a [build-system])")
+        argv = [UV, "pip", "install", "--quiet", "--no-deps", "--editable", "."]
+        run(argv, environment(cache, variables, base), root)

@@ -9,10 +9,13 @@ files.
 import os
 from typing import Any
 
-from python import bytecode, django, install, manifests, processes, version
+from python import bytecode, django, install, manifests, processes, servers, version
 
 LANGUAGE = "Python"
-LOOKS_FOR = "requirements.txt, pyproject.toml, uv.lock, poetry.lock, Pipfile or manage.py"
+LOOKS_FOR = (
+    "requirements.txt, pyproject.toml, uv.lock, poetry.lock, pdm.lock, pylock.toml, Pipfile, "
+    "setup.py or manage.py"
+)
 VENV = ".venv"
 LAYERS = {"runtime": install.runtime, "dependencies": install.dependencies}
 
@@ -28,7 +31,8 @@ def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
     layers: list[dict[str, Any]] = []
     if not wanted.in_stack:
         runtime = {"name": "runtime", "pack": "python", "runtime": wanted.text, "files": []}
-        layers.append({**runtime, "provides": [version.FOLDER], "shared": False})
+        shared = not any(name in config for name in install.MIRRORS)
+        layers.append({**runtime, "provides": [version.FOLDER], "shared": shared})
     source = manifests.chosen(root)
     if source.kind != manifests.NOTHING or not wanted.in_stack:
         layers.append(
@@ -56,7 +60,7 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
     """The default processes."""
-    return {"default_process_types": processes.default(root, processes.Installed(root))}
+    return {"default_process_types": processes.default(root, servers.Installed(root))}
 
 
 def environment(root: str, config: dict[str, str]) -> dict[str, str]:
@@ -70,7 +74,7 @@ def environment(root: str, config: dict[str, str]) -> dict[str, str]:
     }
     if has_venv(root):
         variables["PATH"] = f"/app/{VENV}/bin:$PATH"
-    if "gunicorn" in processes.Installed(root):
+    if "gunicorn" in servers.Installed(root):
         variables["WEB_CONCURRENCY"] = "2"
     return variables
 

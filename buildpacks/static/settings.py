@@ -8,6 +8,7 @@ from lifecycle import say
 from lifecycle.say import Failure
 
 FILE = "static.json"
+BUILT = ".static/folder"
 FOLDERS = ("", "public", "dist", "build", "_site", "www", "public_html", "out")
 KNOWN = ("root", "clean_urls", "routes", "error_page", "redirects", "headers")
 
@@ -43,7 +44,7 @@ class Site:
                     "name a folder of the repository, or one that the build makes",
                 )
             return "" if folder == "." else folder
-        found = folder_with_index(self.root)
+        found = built(self.root) or folder_with_index(self.root)
         if found is None:
             raise Failure(
                 f"{FILE} names no root, and no folder has an index.html",
@@ -74,6 +75,15 @@ class Site:
             if len(found) > 1:
                 break
         return found
+
+
+def built(root: str) -> str:
+    """The folder that a pack before us has built, which it names in a file."""
+    path = os.path.join(root, BUILT)
+    if not os.path.isfile(path):
+        return ""
+    with open(path) as file:
+        return file.read()
 
 
 def folder_with_index(root: str) -> str | None:

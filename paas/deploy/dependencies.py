@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 # config vars that installers read: a change of one makes another layer
 BUILD_CONFIG = re.compile(
-    r"(PIP|UV|NPM|npm|NODE|YARN|PNPM|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS|LDFLAGS|EXTRA)(_.*)?"
+    r"(PIP|UV|PDM|NPM|npm|NODE|YARN|PNPM|BUN|DENO|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS"
+    r"|LDFLAGS|EXTRA)(_.*)?"
 )
 WHOLE_TREE = "."
 # property: the last layer of each kind that grows, and what it was made of

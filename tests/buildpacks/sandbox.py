@@ -38,6 +38,7 @@ bind() { mount --bind "$1" "$ROOT/$2"; [ "$3" != ro ] || mount -o remount,bind,r
 bind "$BUILDPACKS" buildpacks ro; bind "$PACKS" packs ro
 bind "$CACHE" cache; bind "$CONFIG" config ro; bind "$RESULT" result
 : > "$ROOT/etc/resolv.conf" && mount --bind /etc/resolv.conf "$ROOT/etc/resolv.conf"
+: > "$ROOT/etc/hosts" && mount --bind /etc/hosts "$ROOT/etc/hosts"
 mkdir -p "$ROOT/etc/ssl/certs" && : >> "$ROOT$CERTIFICATES"
 mount --bind "$CERTIFICATES" "$ROOT$CERTIFICATES"
 : > "$ROOT/.paas/launch" && mount --bind "$BUILDPACKS/launch" "$ROOT/.paas/launch"
@@ -105,7 +106,7 @@ class Sandbox:
 
     def build(
         self,
-        source: Path | dict[str, str],
+        source: Path | dict[str, str | bytes],
         *,
         buildpacks: Sequence[str | Path] = (),
         config: dict[str, str] | None = None,
@@ -376,9 +377,10 @@ def end(child: subprocess.Popen) -> str:
     return child.communicate(timeout=10)[0].decode(errors="replace")
 
 
-def files_of(source: Path | dict[str, str]) -> dict[str, bytes]:
+def files_of(source: Path | dict[str, str | bytes]) -> dict[str, bytes]:
     if isinstance(source, dict):
-        return {name: text.encode() for name, text in source.items()}
+        texts = source.items()
+        return {name: text.encode() if isinstance(text, str) else text for name, text in texts}
     paths = [path for path in sorted(source.rglob("*")) if path.is_file()]
     kept = [path for path in paths if "__pycache__" not in path.parts]
     return {str(path.relative_to(source)): path.read_bytes() for path in kept}

@@ -1,30 +1,10 @@
 import json
-import os
 import signal
 
 import pytest
 
+from tests.buildpacks.nodes import SERVER, locked, package
 from tests.buildpacks.sandbox import APPS, send
-from tests.buildpacks.test_python import tool
-
-SERVER = """
-require("http").createServer((q, r) => r.end("hello " + process.version)).listen(process.env.PORT);
-"""
-
-
-def package(**fields):
-    return json.dumps({"name": "sample", "version": "1.0.0", **fields})
-
-
-def locked(sandbox, document, *commands):
-    """package.json and the lock file that commands make of it."""
-    commands = commands or ("npm install --package-lock-only --ignore-scripts --silent",)
-    setting = "export npm_config_omit_lockfile_registry_resolved=true npm_config_cache=/cache/npm"
-    made = tool(sandbox, {"package.json": document}, setting, *commands)
-    names = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml")
-    locks = {name: (made / name).read_text() for name in names if (made / name).is_file()}
-    assert locks
-    return {"package.json": document, "server.js": SERVER, **locks}
 
 
 def test_express_is_served_by_its_start_script(sandbox):
@@ -111,92 +91,6 @@ def test_a_start_script_with_hooks_is_started_by_npm(sandbox):
     assert built.build["processes"] == {"web": "npm start"}
     with sandbox.serving(built) as site:
         assert site.get().status == 200
-
-
-def test_workspaces_are_installed_from_their_own_manifests(sandbox):
-    document = package(workspaces=["packages/*"], scripts={"start": "node server.js"})
-    inner = json.dumps({"name": "shelf", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}})
-    made = tool(
-        sandbox,
-        {"package.json": document, "inner.json": inner},
-        "mkdir -p packages/shelf && mv inner.json packages/shelf/package.json",
-        "npm_config_cache=/cache/npm npm install --package-lock-only --silent "
-        "--omit-lockfile-registry-resolved",
-    )
-    files = {
-        "package.json": document,
-        "package-lock.json": (made / "package-lock.json").read_text(),
-        "packages/shelf/package.json": inner,
-        "packages/shelf/index.js": "module.exports = require('ms')",
-        "server.js": SERVER.replace('"hello "', 'require("shelf")(60000)'),
-    }
-    built = sandbox.build(files)
-    assert built.status == 0, built.output
-    assert "packages/shelf/package.json" in built.plan[1]["files"]
-    assert "packages/shelf/index.js" not in built.plan[1]["files"]
-    with sandbox.serving(built) as site:
-        assert site.get().body.startswith(b"1m")
-
-
-def test_yarn_installs_from_its_lock_file(sandbox):
-    document = package(dependencies={"ms": "2.1.3"}, devDependencies={"semver": "7.6.0"})
-    files = {
-        "package.json": document,
-        "server.js": SERVER,
-        "yarn.lock": (
-            '# yarn lockfile v1\n\n\nms@2.1.3:\n  version "2.1.3"\n\n'
-            'semver@7.6.0:\n  version "7.6.0"\n  dependencies:\n    lru-cache "^6.0.0"\n\n'
-            'lru-cache@^6.0.0:\n  version "6.0.0"\n  dependencies:\n    yallist "^4.0.0"\n\n'
-            'yallist@^4.0.0:\n  version "4.0.0"\n'
-        ),
-    }
-    built = sandbox.build(files)
-    assert built.status == 0, built.output
-    assert built.plan[0]["runtime"] == "node@* yarn@1"
-    assert modules(built) == ["ms"]
-
-
-def test_pnpm_installs_from_its_lock_file(sandbox):
-    document = package(
-        dependencies={"ms": "2.1.3"},
-        devDependencies={"semver": "7.6.0"},
-        packageManager="pnpm@10.12.1",
-    )
-    make = "npx --yes pnpm@10.12.1 install --lockfile-only --store-dir /cache/pnpm"
-    files = locked(sandbox, document, make)
-    built = sandbox.build(files)
-    assert built.status == 0, built.output
-    assert built.plan[0]["runtime"] == "node@* pnpm@10.12.1"
-    assert modules(built) == ["ms"]
-    stale = {**files, "package.json": document.replace('"ms": "2.1.3"', '"ms": "2.1.2"')}
-    failed = sandbox.build(stale)
-    assert failed.error["message"] == "pnpm-lock.yaml does not fit package.json"
-
-
-def test_yarn_berry_installs_into_node_modules(sandbox):
-    document = package(dependencies={"ms": "2.1.3"}, devDependencies={"semver": "7.6.0"})
-    make = "npx --yes --package @yarnpkg/cli-dist@4.9.2 yarn install --mode=update-lockfile"
-    setting = "export YARN_ENABLE_IMMUTABLE_INSTALLS=0 YARN_NODE_LINKER=node-modules HOME=/tmp"
-    files = locked(sandbox, document, f"{setting} && touch yarn.lock && {make}")
-    built = sandbox.build(files)
-    assert built.status == 0, built.output
-    assert built.plan[0]["runtime"] == "node@* yarn@4"
-    assert modules(built) == ["ms"]
-
-
-def modules(built):
-    folder = built.layers[1] / "app/node_modules"
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-
-
-def test_native_addons_are_compiled(sandbox):
-    document = package(dependencies={"unix-dgram": "2.0.6"}, scripts={"start": "node server.js"})
-    files = locked(sandbox, document)
-    files["server.js"] = SERVER.replace('"hello "', 'typeof require("unix-dgram").createSocket')
-    built = sandbox.build(files)
-    assert built.status == 0, built.output
-    with sandbox.serving(built) as site:
-        assert site.get().body.startswith(b"function")
 
 
 # -- what goes wrong ---------------------------------------------------------------------

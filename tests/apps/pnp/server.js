@@ -1,0 +1,3 @@
+const app = require("express")();
+app.get("/", (q, r) => r.send("Hello from PnP\n"));
+app.listen(process.env.PORT);

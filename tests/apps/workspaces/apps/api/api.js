@@ -1,0 +1,3 @@
+const app = require("express")();
+app.get("/", (q, r) => r.send("api\n"));
+app.listen(process.env.PORT);

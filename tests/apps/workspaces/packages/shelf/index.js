@@ -1,0 +1,1 @@
+exports.book = () => `a book ${require("semver").major("3.1.0")}`;

@@ -1,0 +1,43 @@
+"""What the tests of the Node packs share: manifests, lock files made by the real tools."""
+
+import json
+import os
+
+from tests.buildpacks.sandbox import Built, Sandbox
+from tests.buildpacks.tools import tool
+
+SERVER = """
+require("http").createServer((q, r) => r.end("hello " + process.version)).listen(process.env.PORT);
+"""
+LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock")
+NPM = "npm install --package-lock-only --ignore-scripts --silent"
+YARN = "touch yarn.lock && npx --yes yarn@1.22.22 install --ignore-scripts --silent"
+BERRY = (
+    "export YARN_ENABLE_IMMUTABLE_INSTALLS=0 && touch yarn.lock && "
+    "npx --yes --package @yarnpkg/cli-dist@4.9.2 yarn install --mode=update-lockfile"
+)
+PNPM = "npx --yes pnpm@10.12.1 install --lockfile-only --store-dir /cache/pnpm"
+BUN = (
+    "npm install --silent --no-save --prefix /tmp/b --ignore-scripts @oven/bun-linux-x64@1 && "
+    "/tmp/b/node_modules/@oven/bun-linux-x64/bin/bun install --lockfile-only"
+)
+
+
+def package(**fields: object) -> str:
+    return json.dumps({"name": "sample", "version": "1.0.0", **fields})
+
+
+def locked(sandbox: Sandbox, document: str, *commands: str, **others: str) -> dict[str, str]:
+    """package.json, a server, other files, and the lock file that commands make of them."""
+    setting = "export npm_config_omit_lockfile_registry_resolved=true HOME=/tmp"
+    files = {"package.json": document, **others}
+    made = tool(sandbox, files, setting, *(commands or (NPM,)))
+    locks = {name: (made / name).read_text() for name in LOCKS if (made / name).is_file()}
+    assert locks
+    return {"server.js": SERVER, **files, **locks}
+
+
+def modules(built: Built) -> list[str]:
+    """Names of the packages in the image."""
+    folder = built.layers[1] / "app/node_modules"
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
