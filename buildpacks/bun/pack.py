@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from nodejs import frameworks, installers, manifest, monorepo, pack, runtime, scripts
-from nodejs.frameworks import SITE
 from nodejs.installers import Installer
 from nodejs.manifest import Package
 
@@ -59,11 +58,6 @@ def entry(root: str) -> str:
     return ""
 
 
-def followed_by(root: str, config: dict[str, str]) -> list[str]:
-    """The static pack, where the build makes a site of files."""
-    return pack.followed_by(root, config) if manifest.exists(root, "package.json") else []
-
-
 def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
     """The nodejs pack's layers, over a runtime that is Bun."""
     if not manifest.exists(root, "package.json"):
@@ -108,7 +102,7 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
     package, app = pack.packages(root, config)
     scripts.run(package, app, chosen(package), cache, config, environment)
     made = frameworks.outcome(app)
-    if made.shape == SITE and not package.exists("static.json"):
+    if pack.site(package, made):
         pack.serve(root, frameworks.site_folder(app, made))
 
 

@@ -98,19 +98,10 @@ def detected(place: Place) -> list[Match]:
     if not matches:
         what = "; ".join(f"{pack.name}: {pack.looks_for}" for pack in packs)
         raise Failure("no buildpack fits this app", f"add one of these files. {what}")
-    kept = [*matches[:1], *followers(place, matches[0][0])]
-    names = [pack.name for pack, _ in kept]
-    if os.path.isfile(os.path.join(place.build_dir, "static.json")) and "static" not in names:
+    kept = matches[:1]
+    if os.path.isfile(os.path.join(place.build_dir, "static.json")):
         kept += [match for match in matches[1:] if match[0].name == "static"]
     return kept
-
-
-def followers(place: Place, pack: OwnPack) -> list[Match]:
-    """The packs that serve what a pack of ours builds, as for a site made by Node."""
-    if not hasattr(pack.module, "followed_by"):
-        return []
-    names = pack.module.followed_by(place.build_dir, config.read(place.env_dir))
-    return [(one, (str(one.module.LANGUAGE), [])) for one in map(load, names)]
 
 
 def merged(environment: dict[str, str], additions: dict[str, str]) -> dict[str, str]:

@@ -10,6 +10,9 @@ files to serve, needs only that third one.
 import os
 from typing import Any
 
+from static import pack as static
+from static.settings import Site
+
 from nodejs import (
     frameworks,
     install,
@@ -21,15 +24,13 @@ from nodejs import (
     scripts,
     versions,
 )
-from nodejs.frameworks import BUNDLE, SERVER, SITE
+from nodejs.frameworks import BUNDLE, SERVER, SITE, Outcome
 from nodejs.installers import Installer
 from nodejs.manifest import Package
 
 LANGUAGE = "Node.js"
 LOOKS_FOR = "package.json"
 NODE = ".heroku/node"
-# read by the static pack, which serves what we have built
-FOLDER_FILE = ".static/folder"
 LAYERS = {
     "runtime": runtime.install,
     "dependencies": install.production,
@@ -42,12 +43,6 @@ def detect(root: str) -> list[str]:
     if not manifest.exists(root, "package.json"):
         return []
     return ["package.json", *(name for name in installers.LOCKS if manifest.exists(root, name))]
-
-
-def followed_by(root: str, config: dict[str, str]) -> list[str]:
-    """The static pack, where the build makes a site of files."""
-    _, app = packages(root, config)
-    return ["static"] if frameworks.outcome(app).shape == SITE else []
 
 
 def packages(root: str, config: dict[str, str]) -> tuple[Package, Package]:
@@ -114,23 +109,27 @@ def compile(root: str, cache: str, config: dict[str, str], environment: dict[str
         install.committed(package, installer, cache, config)
     scripts.run(package, app, installer, cache, config, environment)
     processes.finish(app, made)
-    if made.shape == SITE and not package.exists("static.json"):
+    if site(package, made):
         serve(root, frameworks.site_folder(app, made))
 
 
+def site(package: Package, made: Outcome) -> bool:
+    """Whether we serve what was built; with a static.json the static pack does, after us."""
+    return made.shape == SITE and not package.exists("static.json")
+
+
 def serve(root: str, folder: str) -> None:
-    """Tell the static pack which folder to serve."""
-    path = os.path.join(root, FOLDER_FILE)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(folder)
+    """Have the static pack's nginx serve a folder that was built."""
+    static.prepare(root, Site(root, built=folder))
 
 
 def release(root: str, config: dict[str, str]) -> dict[str, Any]:
     """`npm start` without npm in between; Failure when nothing says how to start."""
     package, app = packages(root, config)
-    installer = installers.chosen(package)
     made = frameworks.outcome(app)
+    if site(package, made):
+        return static.release(root, config)
+    installer = installers.chosen(package)
     pnp = installer is not None and installer.pnp
     return {"default_process_types": processes.default(package, app, made, pnp=pnp)}
 

@@ -4,10 +4,12 @@ import re
 
 from static.settings import Site
 
-# a name with a content hash never changes its content: webpack's hex, Vite's and esbuild's base64
+# a name with a content hash never changes its content: webpack's hex, Vite's and esbuild's
+# base64, and the folders where frameworks keep only such files
 HASHED = (
     r"[.-](?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.\w+$"
-    r"|/assets/.*-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{8}\.\w+$"
+    r"|/assets/.*-(?=[\w-]*(?:[0-9]|[a-z][\w-]*[A-Z]|[A-Z][\w-]*[a-z]))[\w-]{8}\.\w+$"
+    r"|^/(?:_next/static|_astro|_nuxt|_app/immutable)/."
 )
 COMPRESSED_TYPES = (
     "text/css text/plain text/xml text/javascript application/javascript application/json "
@@ -57,6 +59,7 @@ http {{
     add_header Cache-Control $cache;
     add_header X-Content-Type-Options nosniff;
 {headers}{error_page}    location ~ /\\.(?!well-known/) {{ return 404; }}
+    location ~ ^/_(redirects|headers)$ {{ return 404; }}
 {private}{redirects}{locations}  }}
 }}
 """
@@ -101,10 +104,22 @@ def header_lines(site: Site, path: str) -> list[str]:
 
 
 def redirect_lines(site: Site) -> list[str]:
+    """One block per redirect; `/old/*` leads to where `:splat` takes what the star stood for."""
     return [
-        f"    location = {quoted(path)} {{ return {status} {quoted(url)}; }}\n"
+        f"    location {place(path)} {{ return {status} {target(path, url)}; }}\n"
         for path, (status, url) in site.redirects.items()
     ]
+
+
+def place(path: str) -> str:
+    if not path.endswith("/*"):
+        return f"= {quoted(path)}"
+    return "~ " + quoted(f"^{re.escape(path[:-2])}/(.*)") if path != "/*" else '~ "^/(.*)"'
+
+
+def target(path: str, url: str) -> str:
+    text = quoted(url)
+    return text.replace(":splat", "$1") if path.endswith("/*") else text
 
 
 def locations(site: Site) -> list[str]:

@@ -39,8 +39,12 @@ def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def compile(root: str, cache: str, config: dict[str, str], environment: dict[str, str]) -> None:  # noqa: A001 - the contract's word
+    """What serving the app's own files takes."""
+    prepare(root, settings.Site(root))
+
+
+def prepare(root: str, site: settings.Site) -> None:
     """nginx's configuration, the start lines, and compressed copies of what is text."""
-    site = settings.Site(root)
     say.detail(f"serving {site.folder or 'the whole repository'} with nginx")
     if site.single_page:
         say.detail("a path that is no file gets index.html (single page app)")

@@ -7,17 +7,22 @@ from typing import Any
 from lifecycle import say
 from lifecycle.say import Failure
 
+from static import netlify
+
 FILE = "static.json"
-BUILT = ".static/folder"
 FOLDERS = ("", "public", "dist", "build", "_site", "www", "public_html", "out")
 KNOWN = ("root", "clean_urls", "routes", "error_page", "redirects", "headers")
 
 
 class Site:
-    """A static site: the folder served and how paths are answered."""
+    """A static site: the folder served and how paths are answered.
 
-    def __init__(self, root: str) -> None:
+    built: the folder that a build before has made, where one has.
+    """
+
+    def __init__(self, root: str, built: str = "") -> None:
         self.root = root
+        self.built = built
         document = read(root)
         self.declared = bool(document)
         self.folder = self.served(document)
@@ -31,6 +36,9 @@ class Site:
         }
         if self.has("404.html") and not self.error_page:
             self.error_page = "404.html"
+        if not self.declared:
+            rules = netlify.Rules(os.path.join(root, self.folder))
+            self.routes, self.redirects, self.headers = rules.routes, rules.redirects, rules.headers
 
     def served(self, document: dict[str, Any]) -> str:
         """The folder with the files, relative to the app's root."""
@@ -44,7 +52,7 @@ class Site:
                     "name a folder of the repository, or one that the build makes",
                 )
             return "" if folder == "." else folder
-        found = built(self.root) or folder_with_index(self.root)
+        found = self.built or folder_with_index(self.root)
         if found is None:
             raise Failure(
                 f"{FILE} names no root, and no folder has an index.html",
@@ -75,15 +83,6 @@ class Site:
             if len(found) > 1:
                 break
         return found
-
-
-def built(root: str) -> str:
-    """The folder that a pack before us has built, which it names in a file."""
-    path = os.path.join(root, BUILT)
-    if not os.path.isfile(path):
-        return ""
-    with open(path) as file:
-        return file.read()
 
 
 def folder_with_index(root: str) -> str | None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from paas.console import Console, plain
-from paas.deploy import checks, ends, probes
+from paas.deploy import checks, ends, probes, symptoms
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Check, Way
@@ -196,6 +196,8 @@ def show_log(platform: Platform, container: Container, console: Console) -> None
         console.step(f"Last log lines of {container.spec.hostname}")
         for line in lines:
             console.detail(plain(line))
+    if sentence := symptoms.remedy([plain(line) for line in lines]):
+        console.warn(sentence)
 
 
 # -- on demand ---------------------------------------------------------------------------

@@ -121,6 +121,43 @@ def test_static_json_says_how_paths_are_answered(sandbox):
         assert site.get("/old").status == 404
 
 
+REDIRECTS = """\
+# where things went
+/old            /new.html
+/blog/*         /news/:splat   302
+/shop/*         /shop.html     200
+/geo            /de            302  Country=de
+"""
+HEADERS = """\
+/*
+  X-Frame-Options: DENY
+/new.html
+  Cache-Control: no-store
+"""
+
+
+def test_netlifys_redirects_and_headers_are_read(sandbox):
+    files = {
+        "public/index.html": PAGE,
+        "public/new.html": "new",
+        "public/shop.html": "the shop",
+        "public/news/today.html": "today",
+        "public/_redirects": REDIRECTS,
+        "public/_headers": HEADERS,
+    }
+    built = sandbox.build(files)
+    assert built.status == 0, built.output
+    assert "_redirects: this line is not used here: /geo /de 302 Country=de" in built.output
+    with sandbox.serving(built) as site:
+        assert site.get("/old").body == b"new"
+        assert site.get("/blog/today.html").body == b"today"
+        assert site.get("/shop/cart/7").body == b"the shop"
+        assert site.get("/nowhere").status == 404
+        assert site.get("/").headers["X-Frame-Options"] == "DENY"
+        assert site.get("/new.html").headers["Cache-Control"] == "no-store"
+        assert site.get("/_redirects").status == 404
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
