@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import containers, deploys, doors, memory, proxying, setting_up
+from tests.bench import containers, deploys, doors, languages, memory, proxying, setting_up
 from tests.bench.measuring import Outcome, as_json, table
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance
@@ -16,6 +16,15 @@ Measurement = Callable[[Instance, argparse.Namespace], Outcome]
 ROWS: dict[str, Measurement] = {
     "repush": lambda instance, given: deploys.again(instance, given.runs),
     "first-push": lambda instance, given: deploys.first(instance, given.runs),
+    **{
+        f"repush-{name}": lambda instance, given, name=name: languages.again(
+            instance, name, given.runs
+        )
+        for name in (*languages.SAMPLES, "static")
+    },
+    "ten-requirements": lambda instance, given: languages.ten(instance, given.runs),
+    "one-more-python": lambda instance, given: languages.one_more_python(instance, given.runs),
+    "one-more-nodejs": lambda instance, given: languages.one_more_node(instance, given.runs),
     "start": lambda _, given: containers.first_accept(given.runs),
     "ssh": lambda instance, given: doors.ssh_version(instance, given.runs),
     "local": lambda instance, given: doors.apps_list(instance, given.runs),
