@@ -1,17 +1,22 @@
 """Why Deno failed, in one line, from what it said."""
 
-import re
-
+from lifecycle import explain
+from lifecycle.explain import Reason
 from lifecycle.say import Failure
 
-REASONS: tuple[tuple[str, str, str], ...] = (
+REASONS: tuple[Reason, ...] = (
     (
         r"The lockfile is out of date",
         "deno.lock does not fit deno.json",
         "run deno install, and commit deno.lock",
     ),
     (
-        r"npm package '([^']+)' does not exist|JSR package not found: (\S+)",
+        r"npm package '([^']+)' does not exist",
+        "the package {0} does not exist in the registry",
+        "correct the name in deno.json",
+    ),
+    (
+        r"JSR package not found: (\S+)",
         "the package {0} does not exist in the registry",
         "correct the name in deno.json",
     ),
@@ -56,12 +61,4 @@ REASONS: tuple[tuple[str, str, str], ...] = (
 
 def deno(what: str, output: str) -> Failure:
     """The Failure for what Deno printed before it failed at something."""
-    for pattern, cause, remedy in REASONS:
-        if match := re.search(pattern, output):
-            words = [group for group in match.groups() if group] or [""]
-            words += [""] * 2
-            return Failure(cause.format(*words), remedy.format(*words))
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error")]
-    last = (errors[:1] or lines[-1:] or ["it said nothing"])[0][:300]
-    return Failure(f"{what} failed: {last}", "see its lines above", certain=False)
+    return explain.tool(what, output, REASONS, "error")

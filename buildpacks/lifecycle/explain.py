@@ -19,7 +19,7 @@ def tool(name: str, output: str, reasons: Sequence[Reason], mark: str = "") -> F
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it said nothing"]
     telling = [line for line in lines if mark and re.match(mark, line)]
     words = (telling or lines[-1:])[0]
-    return Failure(f"{name} failed: {words[:300]}", "see its lines above")
+    return Failure(f"{name} failed: {words[:300]}", "see its lines above", certain=False)
 
 
 def known(output: str, reasons: Sequence[Reason]) -> Failure | None:

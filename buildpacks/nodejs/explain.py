@@ -1,18 +1,18 @@
 """Why an installer failed, in one line, from what it said."""
 
-import re
-
-from lifecycle import child
+from lifecycle import child, explain
+from lifecycle.explain import Reason
 from lifecycle.say import Failure
 
 from nodejs.manifest import Package
 
 NAME = "correct the name in package.json, and make the lock file anew"
 VERSION = "ask for a version that exists, and make the lock file anew"
+ENGINE = "ask for a version that fits in engines.node of package.json, or for another of it"
 LOCK = "run {installer} install, and commit the lock file"
 
 # pattern, cause, remedy; {0} is the pattern's first group
-REASONS: tuple[tuple[str, str, str], ...] = (
+REASONS: tuple[Reason, ...] = (
     (
         (
             r"E404[\s\S]*?404\s+(?:The requested resource )?'?(@?[^\s'@]+)@[^']*'?[\s\S]*?"
@@ -53,9 +53,25 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "see the lines above for the two versions; --legacy-peer-deps in .npmrc ignores it",
     ),
     (
-        r"(?:EBADENGINE|ERR_PNPM_UNSUPPORTED_ENGINE|The engine \"node\" is incompatible)",
-        "a package does not work with this version of Node.js",
-        "ask for another in engines.node of package.json",
+        r"Not compatible with your version of node/npm: (\S+)[\s\S]*?Required: (\{[^}]*\})",
+        "{0} does not work with this version of Node.js: it wants {1}",
+        ENGINE,
+    ),
+    (
+        (
+            r"Your Node version is incompatible with \"([^\"]+)\"[\s\S]*?"
+            r"Expected version: ([^\n]+)"
+        ),
+        "{0} does not work with this version of Node.js: it wants {1}",
+        ENGINE,
+    ),
+    (
+        (
+            r"(\S+): The engine \"node\" is incompatible with this module\. "
+            r"Expected version \"([^\"]+)"
+        ),
+        "{0} does not work with this version of Node.js: it wants {1}",
+        ENGINE,
     ),
     (r"EINTEGRITY", "a package is not the file the lock file was made with", LOCK),
     (
@@ -71,16 +87,13 @@ REASONS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+MARK = r"npm (error|ERR!)|error|.*ERR_PNPM"  # how the lines begin that tell
+
+
 def installer(name: str, output: str) -> Failure:
-    """The Failure for what npm, yarn or pnpm printed before it failed."""
-    for pattern, cause, remedy in REASONS:
-        if match := re.search(pattern, output):
-            words = [(group or "").replace("%2f", "/") for group in match.groups()]
-            return Failure(cause.format(*words), remedy.format(installer=name))
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(npm (error|ERR!)|error|.*ERR_PNPM)", line)]
-    last = (errors[:1] or lines[-1:] or ["it said nothing"])[0][:300]
-    return Failure(f"{name} failed: {last}", "see its lines above", certain=False)
+    """The Failure for what npm, yarn, pnpm or bun printed before it failed."""
+    reasons = [(one, cause, remedy.replace("{installer}", name)) for one, cause, remedy in REASONS]
+    return explain.tool(name, output.replace("%2f", "/"), reasons, MARK)
 
 
 def npm(output: str) -> Failure:
@@ -89,7 +102,7 @@ def npm(output: str) -> Failure:
 
 # -- build scripts -------------------------------------------------------------------------
 
-SCRIPT: tuple[tuple[str, str, str], ...] = (
+SCRIPT: tuple[Reason, ...] = (
     (
         r"heap out of memory|Reached heap limit",
         "ran out of memory",
@@ -123,14 +136,8 @@ SCRIPT: tuple[tuple[str, str, str], ...] = (
 
 def script(package: Package, name: str, done: child.Completed) -> Failure:
     """The Failure for a script of the app's own that failed."""
-    for pattern, cause, remedy in SCRIPT:
-        if match := re.search(pattern, done.output):
-            words = [group or "" for group in match.groups()]
-            return Failure(
-                f"the {name} script of {package.path} {cause.format(*words)}",
-                remedy.format(*words),
-            )
-    return Failure(
-        f"the {name} script of {package.path} failed with status {done.status}",
-        "see its lines above",
+    what = f"the {name} script of {package.path}"
+    reasons = [(one, f"{what} {cause}", remedy) for one, cause, remedy in SCRIPT]
+    return explain.known(done.output, reasons) or Failure(
+        f"{what} failed with status {done.status}", "see its lines above"
     )

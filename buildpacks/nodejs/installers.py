@@ -108,15 +108,12 @@ def nothing_to_install(package: Package) -> bool:
 
 
 def no_lock(package: Package, named: str) -> None:
-    misspelt = next(
-        (name for name in os.listdir(package.root) if name.lower() in MISSPELT), "no lock file"
-    )
-    found = f"no lock file, but {misspelt}" if misspelt != "no lock file" else misspelt
+    misspelt = [name for name in sorted(os.listdir(package.root)) if name.lower() in MISSPELT]
+    alike = f": {misspelt[0]} has a name that no installer reads" if misspelt else ""
+    run = f"{named} install" if named else "npm install (or yarn, pnpm, bun)"
     raise Failure(
-        f"package.json names dependencies, but there is {found}",
-        f"run {named or 'npm'} install"
-        + ("" if named else " (or yarn, pnpm, bun)")
-        + ", and commit the lock file it writes",
+        f"package.json names dependencies, but there is no lock file{alike}",
+        f"run {run}, and commit the lock file it writes",
     )
 
 

@@ -74,6 +74,7 @@ def misspelt(app: Package) -> str:
 
 # -- what would not start ----------------------------------------------------------------
 
+BUILTINS = ("cd", "exec", "export", "set", "source", ".", "test", "if", "for", "while", "trap")
 FILE = re.compile(r"(?:^|&&\s*|exec )node\s+(?:--[\w=./-]+\s+)*([\w@./-]+)")
 
 
@@ -82,12 +83,8 @@ def check(app: Package, command: str) -> None:
     if match := FILE.search(command):
         missing_file(app, match[1])
     word = command.removeprefix("exec ").split()[0]
-    if re.fullmatch(r"[\w@.-]+", word) and is_development_tool(app, word):
-        raise Failure(
-            f"the app is started with {word}, which is among the devDependencies: "
-            "the image has only the dependencies",
-            "move it to dependencies in package.json, and commit the lock file too",
-        )
+    if re.fullmatch(r"[\w@.-]+", word) and word not in BUILTINS:
+        missing_program(app, word)
 
 
 def missing_file(app: Package, name: str) -> None:
@@ -104,16 +101,25 @@ def missing_file(app: Package, name: str) -> None:
     )
 
 
-def is_development_tool(app: Package, word: str) -> bool:
-    """Whether a command is only there because development dependencies are, for the build."""
-    bins = [os.path.join(folder, "node_modules/.bin", word) for folder in {app.root: 1,
-            os.path.join(app.root, app.folder): 1}]  # fmt: skip
-    found = next((path for path in bins if os.path.lexists(path)), None)
-    if found is None or os.path.exists(f"{runtime.NODE}/bin/{word}"):
-        return False
-    target = os.path.realpath(found)
-    package = re.search(r"node_modules/((?:@[^/]+/)?[^/]+)/(?!.*node_modules/)", target)
-    return bool(package) and package[1] in app.dev_dependencies
+def missing_program(app: Package, word: str) -> None:
+    """Failure for a program that the image will not have, though the build may."""
+    folders = dict.fromkeys((app.root, os.path.join(app.root, app.folder)))
+    bins = [os.path.join(folder, "node_modules/.bin") for folder in folders]
+    found = next((path for one in bins if os.path.lexists(path := os.path.join(one, word))), "")
+    if not found and shutil.which(word, path=f"{runtime.NODE}/bin:/usr/bin:/bin"):
+        return
+    package = re.search(
+        r"node_modules/((?:@[^/]+/)?[^/]+)/(?!.*node_modules/)", os.path.realpath(found)
+    )
+    if found and (not package or package[1] not in app.dev_dependencies):
+        return
+    where = "which is among the devDependencies" if found or word in app.dev_dependencies else (
+        "which no package among the dependencies has"
+    )  # fmt: skip
+    raise Failure(
+        f"the app is started with {word}, {where}: the image has only the dependencies",
+        "name its package in dependencies of package.json, and commit the lock file too",
+    )
 
 
 # -- finishing what a framework's build made ---------------------------------------------

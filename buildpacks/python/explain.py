@@ -2,6 +2,7 @@
 
 import re
 
+from lifecycle import natives
 from lifecycle.say import Failure
 
 REMEDY_NAME = "correct the name in your dependency file, or tell uv where to find it (UV_INDEX)"
@@ -90,6 +91,8 @@ MARK = re.compile(r"(?:Caused by|cause|error):\s*|╰─▶\s*")
 
 def uv(output: str) -> Failure:
     """The Failure for what uv printed before it failed."""
+    if failure := natives.missing(output):
+        return failure
     flat = re.sub(r"\s+", " ", output)
     for pattern, cause, remedy in UV:
         if match := re.search(pattern, flat):
