@@ -2,26 +2,31 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance, Repository
-from tests.faults.stage import FILES
 
-PAGE = "fleet"
+APP = Path(__file__).with_name("app.py")
+FILES = {"server.py": APP.read_text(), "Procfile": "web: exec python3 -S -E server.py\n"}
 PUSHES_AT_ONCE = 6
+# ids for hundreds of apps, which no other test's instance has
+WIDE = {"uid_base": 3_000_000_000}
 
 
 @contextmanager
-def own_instance(**settings: object) -> Iterator[Instance]:
+def own_instance(
+    variables: Mapping[str, str] | None = None, **settings: object
+) -> Iterator[Instance]:
     """A daemon and a proxy for this run; nothing of them is left afterwards."""
     made = own_settings(**settings)
     made.state_dir.mkdir(parents=True)
     made.run_dir.mkdir(parents=True)
     instance = Instance(made)
+    instance.variables.update(variables or {})
     instance.make_key()
     try:
         instance.start()
@@ -39,12 +44,29 @@ class Fleet:
         self.instance = instance
         self.names: list[str] = []
         self._repository = Repository(instance, "fleet", None)
-        self._repository.commit({**FILES, "page.txt": PAGE})
+        self._repository.commit({**FILES, "page.txt": "fleet"})
 
-    def push(self, name: str) -> subprocess.CompletedProcess[bytes]:
-        """Push the commit to one app; it is made by that."""
-        url = f"ssh://paas@127.0.0.1:{self.instance.settings.ssh_port}/{name}"
-        return self._repository.git("push", url, "main", check=False)
+    def push(self, name: str, ref: str = "main") -> subprocess.CompletedProcess[bytes]:
+        """Push the commit, or another ref, to one app; it is made by that."""
+        return self._repository.git("push", self._url(name), ref, check=False)
+
+    def commit(self, page: str) -> str:
+        """A commit that builds on no other, so that a push of it is forced; its id."""
+        git = self._repository.git
+        self._repository.write({"page.txt": page})
+        git("add", "-A")
+        tree = git("write-tree").stdout.decode().strip()
+        made = git("commit-tree", "-m", page, tree).stdout.decode().strip()
+        git("reset", "-q", "--hard")
+        return made
+
+    def branch(self, name: str) -> str:
+        """The commit that an app's branch is at."""
+        listed = self._repository.git("ls-remote", self._url(name), "refs/heads/main")
+        return listed.stdout.decode().split()[0]
+
+    def _url(self, name: str) -> str:
+        return f"ssh://paas@127.0.0.1:{self.instance.settings.ssh_port}/{name}"
 
     def grow(self, count: int, at_once: int = PUSHES_AT_ONCE) -> list[str]:
         """Push to new apps until there are so many; what the pushes that failed said."""

@@ -27,6 +27,10 @@ class Answer:
     outcome: str
     took_s: float
 
+    @property
+    def asked(self) -> float:
+        return self.at - self.took_s
+
 
 SERVED, STARTING, CLOSED = "served", "starting", "nobody listens"
 
@@ -70,7 +74,7 @@ class Witness:
         """When each app first served after a time, in seconds from then."""
         found: dict[str, float] = {}
         for one in self.answers[:]:
-            if one.outcome == SERVED and one.at - one.took_s >= since:
+            if one.outcome == SERVED and one.asked >= since:
                 found.setdefault(one.app, one.at - since)
         return found
 

@@ -1,0 +1,78 @@
+"""The daemon killed, the whole machine gone: every app is back, in order, none as another."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+from paas.deploy.restoring import AT_ONCE
+from tests.scale import power
+from tests.scale.conftest import APPS
+from tests.scale.fleet import Fleet, containers, wait_until
+from tests.scale.witness import CLOSED, SERVED, STARTING, Witness
+
+
+def test_a_killed_daemon_comes_back_to_the_same_containers(fleet: Fleet, witness: Witness):
+    before = containers(fleet.instance)
+    fleet.instance.kill()
+    fleet.instance.start()
+    assert fleet.instance.ssh("apps:list").returncode == 0
+    assert containers(fleet.instance) == before
+    since = time.monotonic()
+    assert wait_until(lambda: len(witness.first_served(since)) == APPS, 30)
+    assert witness.unexpected(SERVED) == []
+
+
+def test_after_a_reboot_every_app_is_back_and_none_answers_for_another(
+    fleet: Fleet, witness: Witness
+):
+    since = time.monotonic()
+    reboot(fleet)
+    assert wait_until(lambda: len(witness.first_served(since)) == APPS, 60)
+    later = [one for one in witness.answers[:] if one.asked >= since]
+    assert {one.outcome for one in later} <= {SERVED, STARTING, CLOSED}
+    assert STARTING in {one.outcome for one in later}
+
+
+def test_apps_come_back_after_those_they_need_and_urgent_ones_first(fleet: Fleet):
+    names = fleet.names
+    needed, middle, urgent = names[-1], names[-2], names[0]
+    fleet.instance.ok("ps:set", middle, "start-after", needed)
+    fleet.instance.ok("ps:set", urgent, "start-after", f"{middle},{needed}")
+    fleet.instance.ok("ps:set", urgent, "priority", "5")
+    since = reboot(fleet)
+    assert wait_until(lambda: len(back_in_order(fleet, since)) == APPS, 60)
+    first = back_in_order(fleet, since)[: 3 * AT_ONCE]  # others are under way while these wait
+    assert [name for name in first if name in (needed, middle, urgent)] == [needed, middle, urgent]
+
+
+def test_an_app_that_cannot_start_keeps_nobody_down(fleet: Fleet):
+    broken, others = fleet.names[2], set(fleet.names) - {fleet.names[2]}
+    fleet.instance.ok("ps:set", fleet.names[3], "start-after", broken)
+    fleet.instance.ok("checks:set", broken, "path", "/nothing-says-this")
+    fleet.instance.ok("checks:set", broken, "content", "nothing says this")
+    try:
+        since = reboot(fleet)
+        assert wait_until(lambda: set(back_in_order(fleet, since)) >= others, 60)
+        assert broken not in back_in_order(fleet, since)
+    finally:
+        fleet.instance.ok("checks:set", broken, "path")
+        fleet.instance.ok("checks:set", broken, "content")
+
+
+def reboot(fleet: Fleet) -> datetime:
+    """The machine gone and back; when it was gone."""
+    power.cut(fleet.instance)
+    gone = datetime.now(UTC)
+    fleet.instance.start()
+    return gone
+
+
+def back_in_order(fleet: Fleet, since: datetime) -> list[str]:
+    """The apps that are up again since then, in that order."""
+    text = fleet.instance.ok("events", "-n", "2000", "--format", "json")
+    events = [json.loads(line) for line in text.splitlines()]
+    return [
+        event["app"]
+        for event in events
+        if event["action"] == "restart" and datetime.fromisoformat(event["at"]) >= since
+    ]
