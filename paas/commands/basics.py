@@ -27,6 +27,7 @@ NAMESPACES = {
     "help": "Show what exists",
     "images": "Every image there is, and carrying them in and out",
     "logs": "What apps say",
+    "mirrors": "Where builds get packages from",
     "ps": "Scale, start, stop and look at processes",
     "releases": "Versions of an app, and going back to one",
     "resource": "Limits of memory, processors, processes and bandwidth",

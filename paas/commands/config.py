@@ -22,12 +22,16 @@ from paas.commands.registry import command
 from paas.deploy import pipeline
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
+from paas.store.config import Config
 
 # Linux refuses a longer string in a process's environment (MAX_ARG_STRLEN, execve(2))
 VALUE_BYTES = 128 * 1024 - 1
 TOTAL_BYTES = 1 << 20
 DESCRIPTION_LENGTH = 100
 
+build_option = click.option(
+    "--build", is_flag=True, help="Of builds alone: no process of the app ever sees these."
+)
 merged_option = click.option(
     "--merged", is_flag=True, help="With the instance's variables under the app's."
 )
@@ -36,14 +40,15 @@ merged_option = click.option(
 @command("config:show", Permission.SECRETS)
 @app_or_global_argument
 @merged_option
+@build_option
 @format_option
-def show(context: Context, app: App | None, merged: bool, format_: str) -> None:
+def show(context: Context, app: App | None, merged: bool, build: bool, format_: str) -> None:
     """Show every variable with its value."""
-    values = values_of(context, app, merged=merged)
+    values = values_of(context, app, merged=merged, build=build)
     if format_ == "json":
         context.console.json(values)
         return
-    context.console.heading(f"{app.name if app else 'global'} env vars")
+    context.console.heading(f"{app.name if app else 'global'} {'build ' * build}env vars")
     if values:
         context.console.line(FORMATS["pretty"](values))
 
@@ -52,9 +57,10 @@ def show(context: Context, app: App | None, merged: bool, format_: str) -> None:
 @app_or_global_argument
 @click.argument("key", type=ENV_KEY)
 @click.option("--quoted", is_flag=True, help="In quotes, for a shell.")
-def get(context: Context, app: App | None, key: str, quoted: bool) -> None:
+@build_option
+def get(context: Context, app: App | None, key: str, quoted: bool, build: bool) -> None:
     """Print one variable's value; exit 1 when it is not set."""
-    value = context.platform.store.config.get(app).get(key)
+    value = store_of(context, build=build).get(app).get(key)
     if value is None:
         raise PaasError(f"{key} is not set", "see which are: paas config:keys")
     context.console.line(FORMATS["shell"]({key: value}).partition("=")[2] if quoted else value)
@@ -63,10 +69,11 @@ def get(context: Context, app: App | None, key: str, quoted: bool) -> None:
 @command("config:keys", Permission.READ)
 @app_or_global_argument
 @merged_option
+@build_option
 @format_option
-def keys(context: Context, app: App | None, merged: bool, format_: str) -> None:
+def keys(context: Context, app: App | None, merged: bool, build: bool, format_: str) -> None:
     """List the names of variables, without values."""
-    found = [*values_of(context, app, merged=merged)]
+    found = [*values_of(context, app, merged=merged, build=build)]
     if format_ == "json":
         context.console.json(found)
     elif found:
@@ -79,9 +86,13 @@ def keys(context: Context, app: App | None, merged: bool, format_: str) -> None:
               help="The form to write them in.")  # fmt: skip
 @click.option("--envfile", is_flag=True, help="The same as --format envfile.")
 @merged_option
-def export(context: Context, app: App | None, format_: str, envfile: bool, merged: bool) -> None:
+@build_option
+def export(
+    context: Context, app: App | None, format_: str, envfile: bool, merged: bool, build: bool
+) -> None:
     """Print every variable in a form that a shell or a program reads."""
-    text = FORMATS["envfile" if envfile else format_](values_of(context, app, merged=merged))
+    values = values_of(context, app, merged=merged, build=build)
+    text = FORMATS["envfile" if envfile else format_](values)
     if text:
         context.console.line(text)
 
@@ -91,71 +102,77 @@ def export(context: Context, app: App | None, format_: str, envfile: bool, merge
 @click.argument("assignments", type=ASSIGNMENT, nargs=-1, required=True, metavar="KEY=VALUE...")
 @no_restart_option
 @click.option("--encoded", is_flag=True, help="The values are base64: for line ends and spaces.")
+@build_option
 def set_values(
     context: Context,
     app: App | None,
     assignments: Sequence[tuple[str, str]],
     no_restart: bool,
     encoded: bool,
+    build: bool,
 ) -> None:
     """Set variables, all or none, and deploy the change unless --no-restart is given."""
     values = {key: decoded(key, value) if encoded else value for key, value in assignments}
-    check_sizes(context, app, values)
-    context.platform.store.config.set(app, values)
-    context.record("config", f"Set {', '.join(values)}", app)
-    context.console.step("Setting config vars")
+    check_sizes(context, app, values, build=build)
+    store_of(context, build=build).set(app, values)
+    context.console.step(f"Setting {'build ' * build}config vars")
     context.console.detail("\n".join(values))
-    deploy(context, app, f"Set {', '.join(values)}", no_restart=no_restart)
+    changed(context, app, f"Set {', '.join(values)}", build=build, no_restart=no_restart)
 
 
 @command("config:unset", Permission.SECRETS)
 @app_or_global_argument
 @click.argument("keys", type=ENV_KEY, nargs=-1, required=True)
 @no_restart_option
-def unset(context: Context, app: App | None, keys: Sequence[str], no_restart: bool) -> None:
+@build_option
+def unset(
+    context: Context, app: App | None, keys: Sequence[str], no_restart: bool, build: bool
+) -> None:
     """Forget variables and deploy the change unless --no-restart is given."""
-    present = context.platform.store.config.get(app)
+    store = store_of(context, build=build)
+    present = store.get(app)
     gone = [key for key in dict.fromkeys(keys) if key in present]
     for key in keys:
         if key not in present:
             context.console.step(f"Skipping {key}, it is not set in the environment")
     if gone:
-        context.platform.store.config.unset(app, gone)
-        context.record("config", f"Unset {', '.join(gone)}", app)
+        store.unset(app, gone)
         context.console.step(f"Unsetting {' '.join(gone)}")
-        deploy(context, app, f"Unset {', '.join(gone)}", no_restart=no_restart)
+        changed(context, app, f"Unset {', '.join(gone)}", build=build, no_restart=no_restart)
 
 
 @command("config:clear", Permission.SECRETS)
 @app_or_global_argument
 @no_restart_option
-def clear(context: Context, app: App | None, no_restart: bool) -> None:
+@build_option
+def clear(context: Context, app: App | None, no_restart: bool, build: bool) -> None:
     """Forget every variable and deploy the change unless --no-restart is given."""
-    if context.platform.store.config.get(app):
-        context.platform.store.config.replace(app, {})
-        context.record("config", "Clear", app)
-        context.console.step("Unsetting all config vars")
-        deploy(context, app, "Clear config", no_restart=no_restart)
+    store = store_of(context, build=build)
+    if store.get(app):
+        store.replace(app, {})
+        context.console.step(f"Unsetting all {'build ' * build}config vars")
+        changed(context, app, "Clear config", build=build, no_restart=no_restart)
 
 
 @command("config:import", Permission.SECRETS)
 @app_argument
 @click.option("--replace", is_flag=True, help="Forget every variable that is not in the input.")
 @no_restart_option
-def import_values(context: Context, app: App, replace: bool, no_restart: bool) -> None:
+@build_option
+def import_values(context: Context, app: App, replace: bool, no_restart: bool, build: bool) -> None:
     """Set variables from lines of KEY=value on standard input: nothing shows in a process list."""
     text = input_text(context)
     pairs = (line_of(number, line) for number, line in enumerate(text.splitlines(), start=1))
     values = dict(pair for pair in pairs if pair)
     if not values:
         raise UsageError("standard input has no variables", "give lines of KEY=value")
-    check_sizes(context, app, values)
-    store = context.platform.store.config
+    check_sizes(context, app, values, build=build)
+    store = store_of(context, build=build)
     (store.replace if replace else store.set)(app, values)
-    context.record("config", f"{'Replace all by' if replace else 'Set'} {', '.join(values)}", app)
-    context.console.step("Setting config vars")
+    context.console.step(f"Setting {'build ' * build}config vars")
     context.console.detail("\n".join(values))
-    deploy(context, app, f"Import {len(values)} variables", no_restart=no_restart)
+    words = f"{'Replace all by' if replace else 'Set'} {', '.join(values)}"
+    changed(context, app, words, build=build, no_restart=no_restart)
 
 
 def input_text(context: Context) -> str:
@@ -195,8 +212,14 @@ def unescaped(text: str) -> str:
     )
 
 
-def values_of(context: Context, app: App | None, *, merged: bool) -> dict[str, str]:
-    store = context.platform.store.config
+def store_of(context: Context, *, build: bool) -> Config:
+    """Where variables are: of apps and their builds, or of builds alone."""
+    store = context.platform.store
+    return store.build_config if build else store.config
+
+
+def values_of(context: Context, app: App | None, *, merged: bool, build: bool) -> dict[str, str]:
+    store = store_of(context, build=build)
     return store.merged(app) if merged and app else store.get(app)
 
 
@@ -211,20 +234,27 @@ def decoded(key: str, value: str) -> str:
     return text
 
 
-def check_sizes(context: Context, app: App | None, values: Mapping[str, str]) -> None:
+def check_sizes(
+    context: Context, app: App | None, values: Mapping[str, str], *, build: bool
+) -> None:
     """Refuse what the kernel would refuse when the process starts."""
     for key, value in values.items():
         if len(f"{key}={value}".encode()) > VALUE_BYTES:
             raise UsageError(f"the value of {key} is longer than {VALUE_BYTES >> 10} KiB")
-    present = values_of(context, app, merged=True)
+    present = values_of(context, app, merged=True, build=build)
     total = sum(len(f"{key}={value}".encode()) for key, value in {**present, **values}.items())
     if total > TOTAL_BYTES:
         raise UsageError(f"all variables together are longer than {TOTAL_BYTES >> 20} MiB")
 
 
-def deploy(context: Context, app: App | None, description: str, *, no_restart: bool) -> None:
-    """A new release with the changed config, where the app has one; global changes wait."""
-    if app is None:
+def changed(
+    context: Context, app: App | None, description: str, *, build: bool, no_restart: bool
+) -> None:
+    """Note the change and cut a release with it, where the app has one; global changes wait."""
+    context.record("config", f"{description}{' for builds' * build}", app)
+    if build:
+        context.console.detail("The next push takes it")
+    elif app is None:
         context.console.detail("Apps take this with their next deploy")
     elif not no_restart:
         words = shorten(description, DESCRIPTION_LENGTH, placeholder=" ...")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.console import Console, plain
-from paas.deploy import dependencies, packs
+from paas.deploy import build_config, dependencies, packs
 from paas.deploy.dependencies import LayerPlan
 from paas.deploy.packs import Pack
 from paas.deploy.source import Source, inspect
@@ -67,7 +67,7 @@ def build(
 def detect(platform: Platform, app: App, branch: str, commit: str, console: Console) -> list[str]:
     """Names of the buildpacks that would build a commit, in order."""
     source = inspect(platform, app, Push(app.name, branch, commit, commit))
-    config = platform.store.config.merged(app)
+    config = build_config.of_build(platform, app, platform.store.config.merged(app))
     with (
         platform.layers.leased(),
         platform.builds.hold("", console, f"a look at {app.name}"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paas.console import Console
 from paas.deploy import build as herokuish
-from paas.deploy import policies
+from paas.deploy import build_config, policies
 from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
@@ -63,8 +63,12 @@ def chosen(platform: Platform, app: App, source: Source, config: dict[str, str])
 def build(
     platform: Platform, app: App, source: Source, config: dict[str, str], console: Console
 ) -> Image:
-    """The image of a commit, by the builder that is this app's; PaasError when it cannot be."""
-    builder = chosen(platform, app, source, config)
-    image = builder.build(platform, app, source, config, console)
+    """The image of a commit, by the builder that is this app's; PaasError when it cannot be.
+
+    config is what its processes get; builds see more, or less.
+    """
+    seen = build_config.of_build(platform, app, config)
+    builder = chosen(platform, app, source, seen)
+    image = builder.build(platform, app, source, seen, console)
     platform.store.properties.set(app, "builder", "detected", builder.name)
     return image

@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 
 # config vars that installers read: a change of one makes another layer
 BUILD_CONFIG = re.compile(
-    r"(PIP|UV|PDM|NPM|npm|NODE|YARN|PNPM|BUN|DENO|POETRY|PIPENV|PYTHON|GIT|BUILD|CC|CXX|CFLAGS"
-    r"|LDFLAGS|EXTRA)(_.*)?"
+    r"(PIP|UV|PDM|POETRY|PIPENV|PYTHON|NPM|npm|NODE|YARN|PNPM|BUN|DENO|JSR"
+    r"|GO(PROXY|PRIVATE|NOPROXY|SUMDB|NOSUMDB|INSECURE|FLAGS|TOOLCHAIN|VERSION|EXPERIMENT)?|CGO"
+    r"|CARGO|RUST(UP|FLAGS|C)?|MAVEN|MVN|GRADLE|JAVA|BUNDLE|GEM|RUBY|COMPOSER|PHP"
+    r"|GIT|BUILD|CC|CXX|(C|CXX|CPP|LD)FLAGS|EXTRA)(_.*)?"
 )
 WHOLE_TREE = "."
 # property: the last layer of each kind that grows, and what it was made of

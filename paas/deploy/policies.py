@@ -7,6 +7,7 @@ from paas.platform import Platform
 
 ALL_PROCESSES = "_all_"
 IN_APP_DIR = "build-in-app-dir"
+WITHHELD = "withhold-config"
 
 
 def value(platform: Platform, app: App, namespace: str, key: str) -> str | None:
@@ -58,6 +59,12 @@ def rollback_window_s(platform: Platform, app: App) -> float:
 def cleans_up(platform: Platform, app: App) -> bool:
     """Whether releases beyond the number kept go after a deploy."""
     return value(platform, app, "builder", "skip-cleanup") != "true"
+
+
+def withheld(platform: Platform, app: App) -> tuple[str, ...]:
+    """Names and patterns of config vars that builds do not see."""
+    text = value(platform, app, "builder", WITHHELD)
+    return tuple(text.split(",")) if text else ()
 
 
 def builds_in_app_dir(platform: Platform, app: App) -> bool:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paas.console import Console
+from paas.deploy import build_config
 from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
 from paas.engines.base import Streams
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image.durable import remove_tree
+from paas.model import mirrors
 from paas.model.app import App
 from paas.model.container import (
     APP_UID,
@@ -214,7 +216,7 @@ def build_spec(
         layers=tuple(layers),
         argv=(*LIFECYCLE, *arguments),
         uid=uid,
-        environment=build_environment(shop),
+        environment=build_environment(shop, shared=shared),
         limits=Limits(
             memory_bytes=settings.build_memory_bytes,
             cpu_shares=256,
@@ -232,8 +234,15 @@ def build_spec(
     )
 
 
-def build_environment(shop: Workshop) -> dict[str, str]:
-    """What every buildpack may rely on; config vars are files in /config instead."""
+def build_environment(shop: Workshop, *, shared: bool) -> dict[str, str]:
+    """What every buildpack may rely on; config vars are files in /config instead.
+
+    But mirrors are variables too, so that tools of other people's packs use them: the
+    app's config has the last word on them, unless what is made is for all apps.
+    """
+    named = mirrors.variables(build_config.addresses(shop.platform, None if shared else shop.app))
+    if not shared:
+        named |= {key: text for key, text in shop.config.items() if key in mirrors.VARIABLES}
     bundle = dict.fromkeys(
         (
             "SSL_CERT_FILE",
@@ -246,6 +255,7 @@ def build_environment(shop: Workshop) -> dict[str, str]:
     )
     return {
         **bundle,
+        **named,
         "STACK": STACK,
         "SOURCE_VERSION": shop.source.push.new,
         "GIT_REV": shop.source.push.new,

@@ -11,7 +11,7 @@ from paas.store import dump
 from paas.store import intake as intake_
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
-from paas.store.config import Config
+from paas.store.config import Config, build_config
 from paas.store.database import Database
 from paas.store.docker_options import DockerOptions
 from paas.store.domains import Domains
@@ -52,6 +52,7 @@ class Store:
         self._database = Database(url)
         self.apps = Apps(self._database, settings.slots)
         self.config = Config(self._database)
+        self.build_config = Config(self._database, build_config)
         self.domains = Domains(self._database, settings.domain)
         self.formation = Formations(self._database)
         self.limits = ResourceLimits(self._database)

@@ -6,7 +6,7 @@ import pytest
 
 from paas.errors import PaasError
 from paas.model.app import App
-from tests.commands.conftest import Admin, Recorder
+from tests.commands.conftest import Admin, Recorder, deploy
 
 TRICKY = {
     "PLAIN": "value",
@@ -167,3 +167,32 @@ def test_values_the_kernel_would_refuse_are_refused(admin: Admin, blog: App):
     for number in range(8):
         admin.ok("config:set", "blog", f"K{number}=" + "x" * (120 << 10))
     assert "1 MiB" in admin.fails("config:set", "blog", "LAST=" + "x" * (120 << 10)).err
+
+
+# -- of builds alone -------------------------------------------------------------------------
+
+
+def test_variables_of_builds_alone_are_apart_from_the_others(admin: Admin, blog: App):
+    admin.ok("config:set", "blog", "MODE=run")
+    admin.ok("config:set", "--build", "blog", "MODE=build", "TOKEN=abc")
+    admin.ok("config:set", "--build", "--global", "SHARED=all")
+    show = admin("config:show", "blog", "--build", "--format", "json").json()
+    assert show == {"MODE": "build", "TOKEN": "abc"}
+    assert admin("config:show", "blog", "--format", "json").json() == {"MODE": "run"}
+    assert admin.ok("config:keys", "blog", "--build", "--merged") == "MODE\nSHARED\nTOKEN\n"
+    assert admin.ok("config:get", "--build", "blog", "TOKEN") == "abc\n"
+    admin.ok("config:import", "--build", "--replace", "blog", stdin=b"OTHER=1\n")
+    admin.ok("config:unset", "blog", "OTHER")
+    assert admin.ok("config:export", "--build", "blog", "--envfile") == 'OTHER="1"\n'
+    admin.ok("config:clear", "--build", "blog")
+    assert admin.ok("config:keys", "blog", "--build") == ""
+    assert admin.ok("config:keys", "blog") == "MODE\n"
+
+
+def test_a_change_for_builds_alone_makes_no_release(admin: Admin, blog: App):
+    deploy(admin.platform, blog)
+    admin.ok("config:set", "--build", "blog", "TOKEN=s3cret")
+    assert len(admin("releases:list", "blog", "--format", "json").json()) == 1
+    events = admin.ok("events")
+    assert "Set TOKEN for builds" in events
+    assert "s3cret" not in events

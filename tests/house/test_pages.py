@@ -8,6 +8,7 @@ import pytest
 
 from paas.commands import table  # noqa: F401 - registers every command
 from paas.commands.registry import registry
+from paas.model.mirrors import MIRRORS
 
 HOUSE = Path(__file__).resolve().parents[2]
 PAGES = sorted([HOUSE / "README.md", HOUSE / "CHANGELOG.md", *(HOUSE / "docs").glob("*.md")])
@@ -68,3 +69,14 @@ def test_no_file_names_a_package_registrys_host() -> None:
 @pytest.mark.parametrize("name", ["quickstart", "test", "bench", "paas", "dokku", "paasd"])
 def test_every_program_in_bin_can_be_run(name: str) -> None:
     assert (HOUSE / "bin" / name).stat().st_mode & 0o111
+
+
+def test_every_mirror_is_on_its_page() -> None:
+    rows = dict(
+        re.findall(
+            r"^\| `(\w+)` \| .* \| (.*) \|$",
+            (HOUSE / "docs" / "mirrors.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+    assert rows == {one.key: ", ".join(f"`{name}`" for name in one.variables) for one in MIRRORS}
