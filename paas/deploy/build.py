@@ -77,7 +77,7 @@ def detect(platform: Platform, app: App, branch: str, commit: str, console: Cons
         arguments = ("build", "--detect", *packs.arguments(chosen))
         upper = platform.layers.new_upper(platform.settings.uids(app.slot))
         try:
-            status, results = run(shop, arguments, [], upper, None, mounts=packs.mounts(chosen))
+            status, results = run(shop, arguments, [], upper, None, shown=packs.layers(chosen))
         finally:
             platform.layers.discard(upper)
         if status.code != 0:
@@ -142,12 +142,12 @@ def attempt(
     if again:
         arguments.append("--again")
     arguments += packs.arguments(chosen)
-    layers, mounts = [layer for _, layer in have], packs.mounts(chosen)
+    layers, shown = [layer for _, layer in have], packs.layers(chosen)
     try:
         if packs.apart(shop, chosen):
             arguments.append("--apart")
             make_owned(upper / APART, shop.owner, 0o755)
-        status, results = run(shop, tuple(arguments), layers, upper, None, mounts=mounts)
+        status, results = run(shop, tuple(arguments), layers, upper, None, shown=shown)
         if status.code not in (0, LAYERS_NEEDED):
             raise failure(shop, status, results)
         plan = dependencies.plans(results["plan"].get("layers", []))

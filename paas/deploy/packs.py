@@ -19,6 +19,7 @@ from paas.errors import PaasError
 from paas.model import buildpack
 from paas.model.buildpack import Fetched, Kind, Reference
 from paas.model.container import Mount
+from paas.model.release import Layer
 from paas.platform import Platform
 from paas.settings import Settings
 
@@ -28,15 +29,15 @@ FOLDER_BYTES, FOLDER_ENTRIES = 256 << 20, 20_000
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """One buildpack of a build: ours, or a revision of another one and where its files are."""
+    """One buildpack of a build: ours, or a revision of another one and the layer it is."""
 
     reference: Reference
     revision: str = ""
-    files: Path | None = None
+    layer: Layer | None = None
 
     @property
     def foreign(self) -> bool:
-        return self.files is not None
+        return self.layer is not None
 
     @property
     def scripted(self) -> bool:
@@ -138,9 +139,8 @@ def pack_of(shop: Workshop, reference: Reference, known: Fetched) -> Pack:
     layer = shop.platform.layers.find(known.layer)
     if layer is None:
         raise PaasError(f"the buildpack {reference.text} is gone from the disk", "push again")
-    path = shop.platform.layers.path(layer)
     shop.console.step(f"Using buildpack {reference.text} ({known.revision[:12]})")
-    return Pack(reference, known.revision, path / "app")
+    return Pack(reference, known.revision, layer)
 
 
 def fetched(shop: Workshop, reference: Reference, known: Fetched | None) -> Fetched:
@@ -234,24 +234,17 @@ def folder_entries(root: Path) -> Iterator[tuple[str, os.stat_result, bytes]]:
 
 def arguments(packs: Sequence[Pack]) -> list[str]:
     """The lifecycle's words for these packs."""
+    places = (f"/layers/{number}/app" for number in range(len(packs)))
     entries = [
-        {"name": pack.reference.text, **({"path": target(number)} if pack.foreign else {})}
-        for number, pack in enumerate(packs)
+        {"name": pack.reference.text, **({"path": next(places)} if pack.foreign else {})}
+        for pack in packs
     ]
     return ["--buildpacks", json.dumps(entries)] if entries else []
 
 
-def mounts(packs: Sequence[Pack]) -> tuple[Mount, ...]:
-    """Where a build finds the files of other people's packs."""
-    return tuple(
-        Mount(pack.files, target(number))
-        for number, pack in enumerate(packs)
-        if pack.files is not None
-    )
-
-
-def target(number: int) -> str:
-    return f"/packs/{number}"
+def layers(packs: Sequence[Pack]) -> tuple[Layer, ...]:
+    """What a build must be shown: other people's packs, in order."""
+    return tuple(pack.layer for pack in packs if pack.layer is not None)
 
 
 def apart(shop: Workshop, packs: Sequence[Pack]) -> bool:

@@ -12,12 +12,12 @@ import stat
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from paas.console import Console
-from paas.deploy import build_config
+from paas.deploy import build_config, standins
 from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
 from paas.engines.base import Streams
@@ -60,6 +60,7 @@ class Workshop:
     directory: Path
     output: BuildOutput
     console: Console
+    files: dict[str, Path] = field(default_factory=dict)  # of every container of the build
 
     @property
     def owner(self) -> int:
@@ -84,7 +85,8 @@ def workshop(
         cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         make_owned(cache, owner, 0o700)
         output = undo.enter_context(BuildOutput(platform.settings, app, console))
-        yield Workshop(platform, app, source, config, directory, output, console)
+        files = undo.enter_context(standins.serving(platform, app, directory, console))
+        yield Workshop(platform, app, source, config, directory, output, console, files)
 
 
 def leave(directory: Path) -> None:
@@ -116,13 +118,15 @@ def run(
     shared: bool = False,
     system: str = "",
     mounts: tuple[Mount, ...] = (),
+    shown: tuple[Layer, ...] = (),
     disk_bytes: int | None = None,
 ) -> tuple[ExitStatus, dict[str, Any]]:
     """Run the lifecycle with the commit (paths None) or some paths of it on its standard input.
 
     shared: what it makes will serve other apps too, so it sees neither this app's
     config nor its cache. system: by the container's root, over that variant of the stack.
-    mounts: beside those of every build. disk_bytes: what it may write, unless as a build.
+    mounts: beside those of every build. shown: layers to look at. disk_bytes: what it may
+    write, unless as much as a build.
     """
     result = shop.directory / f"result-{secrets.token_hex(4)}"
     uid = 0 if system else APP_UID
@@ -130,7 +134,7 @@ def run(
     stack = shop.platform.stack
     below = stack.run_layers if system == "run" else stack.build_layers
     spec = build_spec(shop, arguments, [*below, *layers], upper, result, shared=shared, uid=uid)
-    spec = replace(spec, mounts=(*spec.mounts, *mounts))
+    spec = replace(spec, mounts=(*spec.mounts, *mounts), shown=shown)
     if disk_bytes is not None:
         spec = replace(spec, limits=replace(spec.limits, scratch_bytes=disk_bytes))
     shop.console.check_cancelled()
@@ -229,6 +233,7 @@ def build_spec(
             Mount(shop.directory / "cache" if shared else cache, "/cache", read_only=False),
             Mount(result, "/result", read_only=False),
         ),
+        files=shop.files,
         tmpfs_bytes=1 << 30,
         upper=upper,
     )

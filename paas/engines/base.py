@@ -7,6 +7,7 @@ container's own directory, so a restarted daemon finds everything again.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Protocol
 
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
@@ -30,9 +31,13 @@ class Streams:
 
 
 class Session(Protocol):
-    """A process in the foreground: a build, a one-off run, or an exec into a container."""
+    """A process in the foreground: a build, a one-off run, or an exec into a container.
+
+    address is where a container of its own is on the network.
+    """
 
     terminal: int | None
+    address: IPv4Address | None
 
     def wait(self, timeout_s: float | None = None) -> ExitStatus | None:
         """Its exit status, or None when it still runs after timeout_s."""

@@ -72,6 +72,7 @@ class ContainerSpec:
     the writable layer is a scratch filesystem of limits.scratch_bytes, gone with
     the container. log, when given, is the file conmon appends the streams to. gid None:
     the same as uid. shown are layers seen read-only as /layers/0, /layers/1, ...
+    files are single files seen read-only, in place of the platform's own or beside them.
     """
 
     id: str
@@ -92,6 +93,7 @@ class ContainerSpec:
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
     shown: tuple[Layer, ...] = ()
+    files: dict[str, Path] = field(default_factory=dict)
     tmpfs_bytes: int = 256 << 20
     upper: Path | None = None
     log: Path | None = None

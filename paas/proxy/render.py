@@ -5,12 +5,14 @@ give the same site, named by a digest of its content.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from paas.model.route import RouteState
+from paas.model.standin import StandIn
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "nginx_templates"
 LUA = ("router.lua", "control.lua")
@@ -74,6 +76,29 @@ def site(inputs: Inputs) -> Site:
     digest = digest_of({**files, "nginx.conf": configuration.render(variables(inputs, ""))})
     files["nginx.conf"] = configuration.render(variables(inputs, digest))
     return Site(digest, files)
+
+
+def standins(found: Sequence[StandIn], resolver: str) -> str:
+    """The configuration of the nginx that stands in for fixed hosts while a build runs."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - nginx's own language; what goes in is checked before
+    )
+    local = [one for one in found if one.local]
+    numbers = {
+        one: number for number, one in enumerate([*local, *(one for one in found if not one.local)])
+    }
+    hosts: dict[str, list[dict[str, object]]] = {}
+    for one in found:
+        entry = {"path": one.path, "whole": one.whole, "local": one.local, "target": one.target}
+        entry |= {"expression": one.expression, "number": numbers[one]}
+        hosts.setdefault(one.host, []).append(entry)
+    covered = {host: any(one["path"] == "/" for one in entries) for host, entries in hosts.items()}
+    template = environment.get_template("standins.conf.j2")
+    return template.render(hosts=hosts, covered=covered, resolver=resolver)
 
 
 def variables(inputs: Inputs, digest: str) -> dict[str, object]:

@@ -26,6 +26,7 @@ from paas.store.process_states import ProcessStates
 from paas.store.properties import Properties
 from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
+from paas.store.standins import StandIns
 
 
 def migrate_apart(settings: Settings) -> None:
@@ -52,6 +53,7 @@ class Store:
         self._database = Database(url)
         self.apps = Apps(self._database, settings.slots)
         self.config = Config(self._database)
+        self.standins = StandIns(self._database)
         self.build_config = Config(self._database, build_config)
         self.domains = Domains(self._database, settings.domain)
         self.formation = Formations(self._database)

@@ -188,7 +188,8 @@ def test_a_folder_of_the_server_is_for_administrators_below_what_is_allowed(
 
 def test_two_apps_share_one_revision_and_cannot_change_it(platform: Instance, world: World):
     remote = world.repository("common")
-    writes = "chmod -R u+w /packs; echo evil > /packs/1/lib/say.sh; rm -rf /packs/1/* /packs/1"
+    pack_ = "/layers/0/app"
+    writes = f"chmod -R u+w {pack_}; echo evil > {pack_}/lib/say.sh; rm -rf {pack_}/* {pack_}"
     remote.commit(pack("common"))
     before = len(kept(platform))
     for name in ("shareone", "sharetwo"):

@@ -69,6 +69,7 @@ class FakeSession:
 
     def __init__(self, process: FakeProcess, closed: Callable[[], None]) -> None:
         self.terminal: int | None = None
+        self.address: IPv4Address | None = None
         self.size: tuple[int, int] | None = None
         self.process = process
         self._closed = closed

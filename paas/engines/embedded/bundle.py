@@ -246,6 +246,7 @@ class Bundles:
             oci.CA_BUNDLE: HOST_CA_BUNDLE,
             oci.INIT: TINI,
             oci.LAUNCH: LAUNCH,
+            **spec.files,
         }
 
     def _devices(self, spec: ContainerSpec) -> tuple[oci.Device, ...]:

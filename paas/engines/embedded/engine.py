@@ -160,6 +160,7 @@ class EmbeddedEngine:
         runc_log = self._directories.runc_log(spec.id)
         argv = runtime.runc_run(self._directories, spec.id)
         started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
+        started.address = place.address
         if spec.upper is not None:
             others = [mount.source for mount in spec.mounts if not mount.read_only]
             limit = spec.limits.scratch_bytes

@@ -43,6 +43,7 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
         "groups": tuple(values.get("groups", ())),
         "power": Power(values.get("power", Power.NONE)),
         "limits": Limits(**values["limits"]),
+        "files": {target: Path(path) for target, path in values.get("files", {}).items()},
         "mounts": tuple(decode_mount(mount) for mount in values["mounts"]),
         "upper": Path(values["upper"]) if values["upper"] else None,
         "log": Path(values["log"]) if values["log"] else None,

@@ -16,6 +16,7 @@ import time
 import tty
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from paas import inotify
@@ -46,6 +47,7 @@ class Foreground:
 
     def __init__(self, child: Child, pid: int, terminal: int | None, ways: Ways) -> None:
         self.terminal = terminal
+        self.address: IPv4Address | None = None
         self.pid = pid
         self._child = child
         self._ways = ways
