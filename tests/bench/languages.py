@@ -1,6 +1,7 @@
 """Pushes of each language beside the app's own start, and new packages beside their installer."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from paas.command import Runner
 from paas.image.stack import Stack
 from tests.bench.deploys import push_to_page
 from tests.bench.measuring import Outcome, median, repeated
-from tests.buildpacks.sandbox import APPS, Sandbox, files_of
+from tests.buildpacks.sandbox import APP_UID, APPS, Sandbox, files_of
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance, Repository
 
@@ -163,6 +164,12 @@ def alone(sandbox: Sandbox, cache: Path, setting_up: str, command: str) -> float
     return float(done.output.split()[-1])
 
 
+def put(path: Path, text: str) -> None:
+    """Write a file that the sandbox's user may change."""
+    path.write_text(text)
+    os.chown(path, APP_UID, APP_UID)
+
+
 def ten(instance: Instance, runs: int) -> Outcome:
     """The first push of ten requirements above a push of the same app that installs none."""
     requirements = "\n".join(TEN) + "\n"
@@ -178,7 +185,7 @@ def ten(instance: Instance, runs: int) -> Outcome:
 
         def uv(number: int) -> float:
             cache = sandbox.fresh("cache")
-            (cache / "requirements.txt").write_text(requirements)
+            put(cache / "requirements.txt", requirements)
             return alone(sandbox, cache, "uv venv /cache/venv", f"{UV} -r requirements.txt")
 
         own, peer = in_turn(runs, ours, uv)
@@ -241,7 +248,7 @@ def one_more_node(instance: Instance, runs: int) -> Outcome:
 
     with build_sandbox() as sandbox:
         ours_cache, cache = sandbox.fresh("locks"), sandbox.fresh("cache")
-        (cache / "package.json").write_text("{}")
+        put(cache / "package.json", "{}")
         alone(sandbox, cache, "true", f"npm install {' '.join(NODE_BASE)}")
         repository.deploy({**files, **locked(sandbox, ours_cache, wanted)})
         sample = SAMPLES["nodejs"]
@@ -266,7 +273,7 @@ def locked(sandbox: Sandbox, cache: Path, wanted: list[str]) -> dict[str, str]:
     """package.json and package-lock.json for these packages."""
     pairs = dict(item.rsplit("@", 1) for item in wanted)
     document = {"name": "more", "scripts": {"start": "node server.js"}, "dependencies": pairs}
-    (cache / "package.json").write_text(json.dumps(document))
+    put(cache / "package.json", json.dumps(document))
     omit = "npm_config_omit_lockfile_registry_resolved=true"
     alone(sandbox, cache, "true", f"env {omit} npm install --package-lock-only --ignore-scripts")
     return {name: (cache / name).read_text() for name in ("package.json", "package-lock.json")}

@@ -1,5 +1,6 @@
 """A new dependency costs that dependency: the layer grows out of the one before."""
 
+import json
 from pathlib import Path
 
 from tests.e2e.instance import Instance
@@ -78,3 +79,42 @@ def test_a_mistake_in_the_files_is_told_once(platform: Instance) -> None:
     assert "there is no release of idna==99" in said
     assert "Once more" not in said
     assert platform.get("twice").text == "idna"
+
+
+def npm(packages: dict[str, str], tools: dict[str, str]) -> dict[str, str]:
+    """package.json and the lock file npm would write for packages that need no others."""
+    asked = {"dependencies": packages, "devDependencies": tools}
+    entries = {
+        f"node_modules/{name}": {"version": version, **({"dev": True} if name in tools else {})}
+        for name, version in {**packages, **tools}.items()
+    }
+    scripts = {"build": "cp node_modules/semver/package.json built.json", "start": "node server.js"}
+    lock = {"lockfileVersion": 3, "requires": True, "packages": {"": asked, **entries}}
+    return {
+        "package.json": json.dumps({"name": "tree", "scripts": scripts, **asked}),
+        "package-lock.json": json.dumps({"name": "tree", **lock}),
+    }
+
+
+SERVER = """
+const names = require("fs").readdirSync("node_modules").filter((name) => !name.startsWith("."));
+require("http").createServer((q, r) => r.end(names.join(" "))).listen(process.env.PORT);
+"""
+
+
+def test_packages_for_the_build_grow_out_of_those_for_the_app(platform: Instance) -> None:
+    repository = platform.repository("tree")
+    tools = {"semver": "7.7.2"}
+    repository.deploy({**npm({"ms": "2.1.3"}, tools), "server.js": SERVER})
+    assert platform.get("tree").text == "ms"
+    said = repository.deploy(npm({"ms": "2.1.3", "clsx": "2.1.1"}, tools))
+    assert said.count("added 1 package") == 2  # to either layer
+    assert platform.get("tree").text == "clsx ms"
+    layers = platform.settings.state_dir / "layers"
+    found = [
+        path
+        for kind in ("dependencies", "build-dependencies")
+        for path in layers.glob(f"nodejs-{kind}-*/files/app/node_modules/ms/index.js")
+    ]
+    assert len(found) == 4
+    assert len({path.stat().st_ino for path in found}) == 1  # one file for all four
