@@ -124,7 +124,7 @@ def commands(chosen: Installer, cache: str, *, everything: bool, grown: bool) ->
         argv = ["bun", "install", "--frozen-lockfile", "--no-progress", "--no-summary"]
         return [argv if everything else [*argv, "--production"]]
     yarn = yarn_argv(APP)
-    if chosen.berry and everything:
+    if chosen.berry and (everything or not focuses(chosen)):
         return [[*yarn, "install", "--immutable"]]
     if chosen.berry:
         # focus installs whatever package.json says; whether that is locked is asked before
@@ -133,6 +133,12 @@ def commands(chosen: Installer, cache: str, *, everything: bool, grown: bool) ->
         return focus if berry_in_step(Package(APP), chosen.lock) else [*check, *focus]
     flags = ["--frozen-lockfile", "--non-interactive", "--no-progress"]
     return [[*yarn, "install", *flags, f"--production={'false' if everything else 'true'}"]]
+
+
+def focuses(chosen: Installer) -> bool:
+    """Whether this yarn can leave development packages out: before 4, by a plugin."""
+    plugin = ".yarn/plugins/@yarnpkg/plugin-workspace-tools.cjs"
+    return not chosen.version.startswith(("2", "3")) or manifest.exists(APP, plugin)
 
 
 def npm(chosen: Installer, *, everything: bool, grown: bool) -> list[str]:

@@ -80,9 +80,10 @@ def npm(node: str) -> list[str]:
 def environment(cache: str, variables: dict[str, str], node: str) -> dict[str, str]:
     """What installers get: their caches on the app's cache mount, and no chatter."""
     path = f"{node}/bin:/app/node_modules/.bin:{os.environ.get('PATH', '')}"
+    given = {**os.environ, **config.exported(variables)}
     return {
-        **os.environ,
-        **config.exported(variables),
+        **registries(given),
+        **given,
         "PATH": path,
         "npm_config_cache": f"{cache}/npm",
         "npm_config_update_notifier": "false",
@@ -102,6 +103,13 @@ def environment(cache: str, variables: dict[str, str], node: str) -> dict[str, s
         "COREPACK_ENABLE_STRICT": "0",
         "DO_NOT_TRACK": "1",
     }
+
+
+def registries(given: dict[str, str]) -> dict[str, str]:
+    """npm's registry by the names that other installers know."""
+    url = given.get("NPM_CONFIG_REGISTRY") or given.get("npm_config_registry")
+    names = ("npm_config_registry", "YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER")
+    return dict.fromkeys(names, url) if url else {}
 
 
 def headers(node: str) -> str:

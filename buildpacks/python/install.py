@@ -8,20 +8,29 @@ from typing import Any
 from lifecycle import child, config, say
 from lifecycle.say import Failure
 
-from python import explain, locks, manifests, version
+from python import editable, explain, locks, manifests, version
 
 UV = "uv"
 VENV = "/app/.venv"
 BUILD_SYSTEM = re.compile(r"^\s*\[build-system\]", re.MULTILINE)
+# pip's settings by uv's names
+PIP = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_CONSTRAINT": "UV_CONSTRAINT",
+    "PIP_NO_BINARY": "UV_NO_BINARY_PACKAGE",
+}
 # where Python comes from, when an app's own config says so
 MIRRORS = ("UV_PYTHON_INSTALL_MIRROR", "UV_PYTHON_DOWNLOADS_JSON_URL", "UV_PYPY_INSTALL_MIRROR")
 
 
 def environment(cache: str, variables: dict[str, str], base: dict[str, str]) -> dict[str, str]:
     """uv's environment: the cache on its own mount, so files are copied, not linked."""
+    given = {**base, **config.exported(variables)}
     return {
-        **base,
-        **config.exported(variables),
+        **{mine: given[name] for name, mine in PIP.items() if given.get(name)},
+        **given,
         "UV_CACHE_DIR": os.path.join(cache, "uv"),
         "UV_LINK_MODE": "copy",
         "UV_NO_PROGRESS": "1",
@@ -95,12 +104,17 @@ def project(root: str, cache: str, variables: dict[str, str], base: dict[str, st
     if not manifests.exists(root, "pyproject.toml") or not os.path.isdir(VENV):
         return
     built = BUILD_SYSTEM.search(manifests.read(root, "pyproject.toml"))
+    locals_too = manifests.exists(root, "uv.lock") and bool(manifests.local_packages(root))
+    if not built and not locals_too:
+        return
+    key = "" if locals_too else editable.key(root, version.wanted(root).text)
+    kept = os.path.join(cache, "editable", key)
+    if key and editable.restore(kept, VENV):
+        return
+    say.detail("installing the project itself (pyproject.toml has a [build-system])")
+    argv = [UV, "pip", "install", "--quiet", "--no-deps", "--editable", "."]
     if manifests.exists(root, "uv.lock"):
-        if built or manifests.local_packages(root):
-            say.detail("installing the packages of this repository themselves")
-            argv = [UV, "sync", "--quiet", "--locked", "--no-dev", "--inexact"]
-            run(argv, environment(cache, variables, base), root)
-    elif built:
-        say.detail("installing the project itself (pyproject.toml has a [build-system])")
-        argv = [UV, "pip", "install", "--quiet", "--no-deps", "--editable", "."]
-        run(argv, environment(cache, variables, base), root)
+        argv = [UV, "sync", "--quiet", "--locked", "--no-dev", "--inexact"]
+    run(argv, environment(cache, variables, base), root)
+    if key:
+        editable.keep(kept, VENV)

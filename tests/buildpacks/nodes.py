@@ -23,18 +23,30 @@ BUN = (
 )
 
 
+# lock files by what they were made from: the registry need not be asked twice
+MADE: dict[tuple[object, ...], dict[str, str]] = {}
+
+
 def package(**fields: object) -> str:
     return json.dumps({"name": "sample", "version": "1.0.0", **fields})
 
 
 def locked(sandbox: Sandbox, document: str, *commands: str, **others: str) -> dict[str, str]:
     """package.json, a server, other files, and the lock file that commands make of them."""
+    key = (document, commands, tuple(sorted(others.items())))
+    if key not in MADE:
+        MADE[key] = make_locks(sandbox, {"package.json": document, **others}, commands or (NPM,))
+    return {"server.js": SERVER, "package.json": document, **others, **MADE[key]}
+
+
+def make_locks(
+    sandbox: Sandbox, files: dict[str, str], commands: tuple[str, ...]
+) -> dict[str, str]:
     setting = "export npm_config_omit_lockfile_registry_resolved=true HOME=/tmp"
-    files = {"package.json": document, **others}
-    made = tool(sandbox, files, setting, *(commands or (NPM,)))
+    made = tool(sandbox, files, setting, *commands)
     locks = {name: (made / name).read_text() for name in LOCKS if (made / name).is_file()}
     assert locks
-    return {"server.js": SERVER, **files, **locks}
+    return locks
 
 
 def modules(built: Built) -> list[str]:

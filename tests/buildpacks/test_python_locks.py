@@ -52,8 +52,20 @@ def test_a_project_with_a_build_system_is_installed_itself(sandbox):
         "src/sample.py": "def main():\n    print('greetings')\n",
         "Procfile": "web: greet\n",
     }
-    built = sandbox.build(files)
+    built = sandbox.build(files, app="project")
     assert built.status == 0, built.output
+    assert "installing the project itself" in built.output
+    assert said(sandbox, built) == "greetings\n"
+    changed = {**files, "src/sample.py": "def main():\n    print('goodbye')\n"}
+    again = sandbox.build(changed, app="project")
+    assert "installing the project itself" not in again.output  # what it wrote is put back
+    assert said(sandbox, again) == "goodbye\n"
+    more = sandbox.build({**changed, "src/more.py": ""}, app="project")
+    assert "installing the project itself" in more.output
+
+
+def said(sandbox, built):
+    """What the app's own command prints."""
     done = sandbox.run(
         ["/.paas/launch", "greet"],
         built.layers,
@@ -61,7 +73,7 @@ def test_a_project_with_a_build_system_is_installed_itself(sandbox):
         cache=sandbox.fresh("cache"),
         environment=built.build["environment"],
     )
-    assert done.output == "greetings\n"
+    return done.output
 
 
 POETRY = """

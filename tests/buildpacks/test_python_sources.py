@@ -58,6 +58,14 @@ def test_a_package_of_the_repository_is_part_of_the_key_by_its_folder(sandbox):
     assert second.layers[1:] != built.layers[1:]
 
 
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX"])
+def test_an_index_of_ones_own_is_asked(sandbox, name):
+    files = {"requirements.txt": "click\n", "Procfile": "web: true\n"}
+    config = {name: "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    failed = sandbox.build(files, config=config)
+    assert failed.error["message"] == "the package index could not be reached"
+
+
 def test_config_vars_named_in_requirements_reach_the_installer(sandbox):
     files = {"requirements.txt": "--index-url ${MY_INDEX}\nclick\n", "Procfile": "web: true\n"}
     failed = sandbox.build(
