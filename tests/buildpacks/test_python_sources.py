@@ -183,6 +183,19 @@ def test_a_package_without_a_wheel_is_compiled(sandbox):
     )
 
 
+def test_a_missing_system_library_is_named_with_the_line_that_mends_it(sandbox):
+    extension = "from setuptools import Extension, setup\nsetup(name='charm', version='1', "
+    files = {
+        "requirements.txt": "./charm\n",
+        "charm/setup.py": extension + "ext_modules=[Extension('charm', ['charm.c'])])\n",
+        "charm/charm.c": "#include <magic.h>\n",
+        "Procfile": "web: true\n",
+    }
+    failed = sandbox.build(files)
+    assert failed.error["message"] == "the header magic.h of a system library is missing"
+    assert failed.error["hint"] == "add a file named Aptfile with the line: libmagic-dev"
+
+
 def test_one_requirement_more_is_all_that_is_installed(sandbox):
     first = sandbox.build({"requirements.txt": "click\nidna\n", "Procfile": "web: x\n"}, app="more")
     second = sandbox.build(
