@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from lifecycle.say import Failure
+from nodejs.manifest import exists, read
 
 SIGNS = ("deno.json", "deno.jsonc", "deno.lock")
 ENTRIES = (
@@ -18,19 +19,6 @@ VERSION = re.compile(r"v?(\d+(?:\.\d+){0,2})")
 LINES = "2"  # the major version in use today
 # a string, or what JSONC allows beyond JSON: comments, and a comma before a closing bracket
 JSONC = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/|,(?=\s*[}\]])')
-
-
-def exists(root: str, name: str) -> bool:
-    return os.path.isfile(os.path.join(root, name))
-
-
-def read(root: str, name: str) -> str:
-    """The text of a file, "" when there is none."""
-    try:
-        with open(os.path.join(root, name), encoding="utf-8-sig", errors="replace") as file:
-            return file.read(4 << 20)
-    except (FileNotFoundError, IsADirectoryError):
-        return ""
 
 
 def document(root: str, folder: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lifecycle import child, config, say
 from lifecycle.say import Failure
+from nodejs import install
 
 from deno import explain, manifest
 
@@ -65,28 +66,14 @@ def dependencies(source: str, cache: str, variables: dict[str, str], plan: dict[
     else:
         say.detail("there is no deno.lock: versions may change with every build")
     # package.json's node_modules are made beside it, so that is where it has to be
-    placed = place(source)
+    placed = install.place(source)
     done = child.run(argv, settings(variables, dict(os.environ)), "/app")
     if done.status:
         raise explain.deno("deno install", done.output)
-    for path in placed:
-        os.unlink(path)
+    for path, text in placed.items():
+        install.put_back(path, text)
     if os.path.exists("/app/deno.lock"):  # the app has none: what was chosen now stays chosen
         os.rename("/app/deno.lock", OWN_LOCK)
-
-
-def place(source: str) -> list[str]:
-    """Copy the key files below /app; the paths of the copies."""
-    placed = []
-    for folder, _, names in os.walk(source):
-        for name in names:
-            path = os.path.join(folder, name)
-            target = os.path.join("/app", os.path.relpath(path, source))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(path, "rb") as file, open(target, "wb") as copy:
-                copy.write(file.read())
-            placed.append(target)
-    return placed
 
 
 LAYERS = {"dependencies": dependencies}
