@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from paas.command import Runner
+from paas.disk import Disk
 from paas.engines.base import Engine
 from paas.engines.embedded.engine import EmbeddedEngine
 from paas.errors import PaasError
@@ -38,6 +39,11 @@ class Platform:
     locks: Turns = field(default_factory=Turns)
     pushes: Turns = field(default_factory=Turns)
     builds: Turns = field(default_factory=lambda: Turns(1, "build"))
+    collections: Turns = field(default_factory=lambda: Turns(1, "collection"))
+    disk: Disk = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "disk", Disk(self.settings))
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":

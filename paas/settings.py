@@ -98,6 +98,25 @@ class Settings:
     push_max_bytes: int = 1 << 30
     releases_kept: int = 10
 
+    # room on the disk: below `low` space is freed and people are told, below `full` what
+    # would take more is refused; the ballast is let go so that freeing still works then
+    disk_low_bytes: int = 2 << 30
+    disk_full_bytes: int = 512 << 20
+    disk_low_inodes: int = 100_000
+    disk_full_inodes: int = 20_000
+    disk_ballast_bytes: int = 16 << 20
+    disk_watch_s: float = 5.0
+
+    # what nobody needs now and may serve again: how often it is looked at (0: never), and
+    # how much of it is kept for how long
+    gc_interval_s: float = 3600.0
+    layers_unused_s: float = 604_800.0
+    cache_app_bytes: int = 2 << 30
+    cache_bytes: int = 10 << 30
+    cache_unused_s: float = 2_592_000.0
+    build_logs_kept: int = 20
+    build_logs_s: float = 7_776_000.0
+
     # how often what a fault left half done is looked for
     patrol_s: float = 30.0
 

@@ -24,6 +24,7 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     states = platform.store.process_states.all(app)
     rows = {
         "deployed": str(release is not None).lower(),
+        "disk": platform.disk.state().level.name.lower(),
         "paused": platform.store.properties.get(app, "ps", "held") or "false",
         "processes": str(sum(scale_of(platform, app).values())) if release else "0",
         "release": release.name if release else "",

@@ -15,6 +15,7 @@ from typing import Any
 
 from paas.console import Console, plain
 from paas.deploy import build_config, dependencies, packs
+from paas.deploy.alike import stored_once
 from paas.deploy.dependencies import LayerPlan
 from paas.deploy.packs import Pack
 from paas.deploy.source import Source, inspect
@@ -50,7 +51,8 @@ def build(
         done = attempt(shop, chosen, have)
         if done.upper is None:
             have = dependencies.make(shop, done.plan)
-            done = attempt(shop, chosen, have, again=True)
+            with stored_once(platform, [layer for _, layer in have]):
+                done = attempt(shop, chosen, have, again=True)
         if done.upper is None:
             raise PaasError("the buildpacks changed their plan while building", "push again")
         try:

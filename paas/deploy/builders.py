@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paas.console import Console
 from paas.deploy import build as herokuish
-from paas.deploy import build_config, policies
+from paas.deploy import build_config, policies, room
 from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
@@ -67,6 +67,7 @@ def build(
 
     config is what its processes get; builds see more, or less.
     """
+    room.admit(platform, app.name, f"the build of {app.name}", console)
     seen = build_config.of_build(platform, app, config)
     builder = chosen(platform, app, source, seen)
     image = builder.build(platform, app, source, seen, console)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from paas.console import Console
-from paas.deploy import environment, fleet, policies, relay
+from paas.deploy import environment, fleet, policies, relay, room
 from paas.engines.base import Session, Streams
 from paas.errors import PaasError
 from paas.model.app import App
@@ -32,6 +32,7 @@ def run(
     tty None: a terminal when the caller has one.
     """
     app = platform.store.apps.get(name)
+    room.admit(platform, name, f"a run of {name}")
     spec = one_off(platform, app, argv, environment_ or {}, ttl_s)
     interactive = console.is_terminal if tty is None else tty and console.is_terminal
 
@@ -59,6 +60,7 @@ def detach(
 ) -> str:
     """Start a command in the background; the name of its container, such as run.4711."""
     app = platform.store.apps.get(name)
+    room.admit(platform, name, f"a run of {name}")
     spec = one_off(platform, app, argv, environment_ or {}, ttl_s)
     logs = platform.settings.state_dir / "logs" / app.name
     container = platform.engine.start(replace(spec, log=logs / f"{spec.hostname}.{spec.id}.log"))

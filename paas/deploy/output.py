@@ -13,7 +13,6 @@ from paas.model.app import App
 from paas.settings import Settings
 
 LINE_BYTES = 16384
-BUILD_LOGS_KEPT = 20
 
 
 class BuildOutput:
@@ -23,6 +22,7 @@ class BuildOutput:
         """Of an app, whose builds are kept in its log; None: of nobody's, and not kept."""
         self._console = console
         self._left = settings.build_log_bytes
+        self._kept = settings.build_logs_kept
         self._directory = settings.state_dir / "builds" / app.name if app else None
         self._readers: list[threading.Thread] = []
         self._log: BinaryIO | None = None
@@ -33,7 +33,7 @@ class BuildOutput:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ.log")
         self._log = (self._directory / name).open("wb")
-        for old in sorted(self._directory.glob("*.log"))[:-BUILD_LOGS_KEPT]:
+        for old in sorted(self._directory.glob("*.log"))[: -self._kept]:
             old.unlink(missing_ok=True)
         return self
 

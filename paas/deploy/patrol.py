@@ -58,9 +58,13 @@ class Patrol:
                 log.exception("a step of the patrol failed")
 
 
-def remove_strays(platform: Platform) -> None:
-    """Traces of containers that the engine knows nothing of, and containers without an app."""
-    for words in platform.engine.reconcile(None):
+def remove_strays(platform: Platform) -> list[str]:
+    """Traces of containers that the engine knows nothing of, and containers without an app.
+
+    Returns the traces that were removed, in words.
+    """
+    removed = platform.engine.reconcile(None)
+    for words in removed:
         log.info("removed leftover %s", words)
     containers = platform.engine.list()  # before the apps: an app is there before its containers
     slots = {app.slot for app in platform.store.apps.list()}
@@ -68,6 +72,7 @@ def remove_strays(platform: Platform) -> None:
         over = container.spec.kind is not Kind.APP and container.exit is not None
         if container.spec.slot not in slots or over:
             platform.engine.remove(container.id)
+    return removed
 
 
 def tend_all(platform: Platform) -> None:

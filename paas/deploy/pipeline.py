@@ -19,6 +19,7 @@ from paas.deploy import (
     moving,
     prune,
     release,
+    room,
     route,
 )
 from paas.deploy.notes import Note, noted
@@ -302,7 +303,10 @@ def scale(
         current = platform.store.releases.current(app)
         if current is not None:
             refuse_unknown_types(current, counts)
-        before = platform.store.formation.get(app).counts
+        formation = platform.store.formation.get(app)
+        before = formation.counts
+        if any(count > formation.count(kind) for kind, count in counts.items()):
+            room.admit(platform, name, f"scaling {name} up", console)
         platform.store.formation.set(app, {**before, **counts})
         if current is None:
             return

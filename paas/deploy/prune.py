@@ -43,8 +43,9 @@ def leftovers(platform: Platform, app: App, made: Sequence[str]) -> None:
     removed = releases(platform, app) if policies.cleans_up(platform, app) else []
     theirs = {layer.id for release in removed for layer in release.image.layers}
     candidates = {one for one in (*theirs, *made) if one.startswith(OF_ONE_RELEASE)}
-    if candidates:
-        bury(platform, unneeded(platform, candidates))
+    graves = unneeded(platform, candidates) if candidates else []
+    copies = [grave for one in made if (grave := platform.layers.remove_copy(one)) is not None]
+    bury(platform, [*graves, *copies])
 
 
 def releases(platform: Platform, app: App) -> list[Release]:
@@ -70,11 +71,16 @@ def unneeded(platform: Platform, candidates: Collection[str]) -> list[Path]:
 
 
 def needed(
-    platform: Platform, among: Collection[str] | None = None, *, besides: App | None = None
+    platform: Platform,
+    among: Collection[str] | None = None,
+    *,
+    besides: App | None = None,
+    without: Sequence[int] = (),
 ) -> set[str]:
     """Ids of layers that a release has, or an image with a name; besides: that are not an app's.
 
-    Only within a collection is it known that nobody comes to need another one meanwhile.
+    without: not those releases (ids of the database). Only within a collection is it known
+    that nobody comes to need another layer meanwhile.
     """
     named = {
         layer.id
@@ -82,7 +88,8 @@ def needed(
         if besides is None or one.app_id != besides.id
         for layer in one.image.layers
     }
-    return named | platform.store.releases.layers_needed(among, besides=besides)
+    releases_ = platform.store.releases
+    return named | releases_.layers_needed(among, besides=besides, without=without)
 
 
 def bury(platform: Platform, graves: Sequence[Path]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from paas.console import Console
-from paas.deploy import pipeline, queue
+from paas.deploy import pipeline, queue, room
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
@@ -17,6 +17,7 @@ DEPLOY_BRANCHES = ("main", "master")
 def prepare_push(platform: Platform, name: str, actor: str) -> None:
     """Make the app and its repository when this is its first push; refuse when it is locked."""
     app = platform.store.apps.find(app_name(name))
+    room.admit(platform, name, f"a push to {name}")
     if app is None:
         app = pipeline.create(platform, name, actor=actor)
         platform.logs.append(name, f"Created by the first push of {actor}")

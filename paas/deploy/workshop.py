@@ -20,6 +20,7 @@ from paas.console import Console
 from paas.deploy import build_config, standins
 from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
+from paas.disk import Level
 from paas.engines.base import Streams
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -225,7 +226,7 @@ def build_spec(
             memory_bytes=settings.build_memory_bytes,
             cpu_shares=256,
             pids=settings.build_pids,
-            scratch_bytes=settings.build_disk_bytes,
+            scratch_bytes=shop.platform.disk.allowance(settings.build_disk_bytes),
         ),
         mounts=(
             Mount(BUILDPACKS, "/buildpacks"),
@@ -311,6 +312,8 @@ def failure(
             f"{what} was killed: memory limit {settings.build_memory_bytes >> 20} MiB",
             "build with fewer parallel jobs, or raise build_memory_bytes in the settings",
         )
+    if status.out_of_disk and (state := shop.platform.disk.state()).level is not Level.OK:
+        return PaasError(f"the build was killed: {state.words}", shop.platform.disk.advice())
     if status.out_of_disk:
         return PaasError(
             f"{what} was killed: disk limit {settings.build_disk_bytes >> 20} MiB",

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from paas.disk import Disk, Level
 from paas.doctor import ports
 from paas.doctor.finding import Finding, fail, ok, warn
 from paas.doctor.kernel import nearest, read
@@ -58,7 +59,9 @@ def administrator(uid: int) -> Finding:
 
 
 def disk(settings: Settings) -> Finding:
-    """Room for the stack (about 1 GiB), images and logs."""
+    """Room for the stack (about 1 GiB), images and logs; for an instance, by its own marks."""
+    if (settings.state_dir / "paas.db").exists():
+        return marks(settings)
     place = nearest(settings.state_dir)
     free = shutil.disk_usage(place).free
     found = f"{free / GIB:.1f} GiB free for {settings.state_dir}"
@@ -66,6 +69,17 @@ def disk(settings: Settings) -> Finding:
         return fail("disk", found, "make room: 3 GiB at the very least, or set state_dir elsewhere")
     if free < 10 * GIB:
         return warn("disk", found, "10 GiB is comfortable for a handful of apps")
+    return ok("disk", found)
+
+
+def marks(settings: Settings) -> Finding:
+    """Whether there are bytes and inodes enough that nothing is refused."""
+    state = Disk(settings).state()
+    found = state.room.words
+    if state.level is Level.FULL:
+        return fail("disk", found, "pushes and runs are refused: paas gc --all, and see paas disk")
+    if state.level is Level.LOW:
+        return warn("disk", found, "free some before it is full: paas gc --all, and see paas disk")
     return ok("disk", found)
 
 

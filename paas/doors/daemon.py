@@ -33,6 +33,7 @@ from paas.model.caller import Caller
 from paas.platform import Platform
 from paas.settings import Settings
 from paas.store.store import migrate_apart
+from paas.upkeep.housekeeper import Housekeeper
 
 if TYPE_CHECKING:
     from paas.doors.ssh.door import SshDoor
@@ -101,6 +102,9 @@ def serve(platform: Platform, settings: Settings) -> None:
         keeper = Keeper(platform)
         open_doors.callback(keeper.stop)
         keeper.start()
+        housekeeper = Housekeeper(platform)
+        open_doors.callback(housekeeper.stop)
+        housekeeper.start()
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)

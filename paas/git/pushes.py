@@ -44,7 +44,18 @@ class Registered:
                 self.kept.push(entered.pop_all())
 
 
+@dataclass(eq=False, frozen=True, slots=True)
+class Quiet:
+    """A time in which no push of an app may be under way: end is called when one begins."""
+
+    app: str
+    end: Callable[[], None]
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+YIELD_S = 30.0  # how long a push waits for a quiet time to end
 _under_way: dict[str, Registered] = {}
+_quiet: list[Quiet] = []
 _lock = threading.Lock()
 
 
@@ -54,12 +65,36 @@ def registered(app: str, caller: Caller, console: Console) -> Iterator[str]:
     push = Registered(secrets.token_urlsafe(24), app, caller, console)
     with _lock:
         _under_way[push.token] = push
+        disturbed = [one for one in _quiet if one.app == app]
+    for one in disturbed:
+        one.end()
+        one.over.wait(YIELD_S)
     try:
         yield push.token
     finally:
         with _lock:
             del _under_way[push.token]
         push.kept.close()
+
+
+@contextmanager
+def quiet(app: str, end: Callable[[], None]) -> Iterator[bool]:
+    """Whether no push of the app is under way; if so, one that comes waits for the block's end.
+
+    It has end called first, from its own thread, so that it does not wait for long.
+    """
+    time = Quiet(app, end)
+    with _lock:
+        free = not any(one.app == app for one in _under_way.values())
+        if free:
+            _quiet.append(time)
+    try:
+        yield free
+    finally:
+        with _lock:
+            if free:
+                _quiet.remove(time)
+        time.over.set()
 
 
 def find(token: str) -> Registered:

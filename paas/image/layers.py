@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from paas.image.collection import Collection
 from paas.image.durable import remove_tree
 from paas.image.holds import Holds, Lease
 from paas.image.record import Record, Records
-from paas.image.trees import disk_usage, remove_all
+from paas.image.trees import remove_all, survey
 from paas.model.release import Layer
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,12 @@ class Layers:
 
     def path(self, layer: Layer) -> Path:
         """The directory with a layer's files, owned as stored() says."""
-        with suppress(PaasError):
-            return self._home(self.stored(layer).id) / "files"
-        return self._home(layer.id) / "files"
+        return self.path_of(layer.id)
+
+    def path_of(self, layer_id: str) -> Path:
+        """The same by a layer's id; where its files would be when it is not there."""
+        record = self.record(layer_id)
+        return self._home(record.files_in if record else layer_id) / "files"
 
     def note(self, layer: Layer, name: str) -> Path:
         """Where what was computed of a layer's files is kept: beside them, and gone with them.
@@ -177,7 +180,8 @@ class Layers:
         if common:
             owners.shift(upper, uid_base, self.common_base)
             uid_base = self.common_base
-        record = Record(Layer(layer_id, uid_base, disk_usage(upper)), app)
+        seen = survey(upper)
+        record = Record(Layer(layer_id, uid_base, seen.bytes), app, shape=seen.shape)
         remove_tree(draft / "work")
         (draft / records.NAME).write_text(records.encode(record))
         durable.sync_filesystem(draft)
@@ -232,6 +236,12 @@ class Layers:
         record = self.record(layer_id)
         if record is not None:
             self._rewrite(record, record.with_digest(digest))
+
+    def alike(self, layer_id: str) -> Sequence[Record]:
+        """Layers with files of their own that are likely to be equal to this one's."""
+        with self.holds.lock:
+            record = self.record(layer_id)
+            return self._records.alike(record) if record and not record.same_as else []
 
     def merge(self, copy: str, original: str) -> bool:
         """Have a layer use another one's files from now on; whether they have the same content.
@@ -303,10 +313,12 @@ class Layers:
             self._records.drop(layer_id)
             return self._grave(self._checked(layer_id))
 
-    def bury(self, grave: Path) -> None:
-        """Delete what was taken away."""
-        remove_tree(grave)
-        self._in_hand.discard(grave)
+    def bury(self, grave: Path, remove: Callable[[Path], None] = remove_tree) -> None:
+        """Delete what was taken away; OSError for what cannot be, which is a stray from then on."""
+        try:
+            remove(grave)
+        finally:
+            self._in_hand.discard(grave)
 
     def sweep(self) -> None:
         """Delete what interrupted builds and removals left, in the background."""
@@ -314,10 +326,11 @@ class Layers:
         threading.Thread(target=remove_all, args=(left,), name="layers-sweep", daemon=True).start()
 
     def strays(self) -> Sequence[Path]:
-        """What is in building/ and in nobody's hands."""
+        """What is in building/ and in nobody's hands, and records that were never put in place."""
         building = self.root / BUILDING
         found = list(building.iterdir()) if building.is_dir() else []
-        return [path for path in found if path not in self._in_hand]
+        drafts = [path for name in self._names() for path in records.drafts(self.root / name)]
+        return [path for path in (*found, *drafts) if path not in self._in_hand]
 
     def _grave(self, path: Path) -> Path | None:
         grave = self._in_building(f"removed-{secrets.token_hex(6)}")

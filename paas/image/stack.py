@@ -6,6 +6,7 @@ digest, so a changed package list makes a new one beside the old.
 
 import fcntl
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ REVISION = 3  # raise it when the way a stack is made changes what is in it
 
 # buildah wants to see one before it looks whether it needs any: it does not, in our networks
 NETWORK_PROGRAM = "usr/libexec/podman/netavark"
+ID = re.compile(r"stack-[a-z]+-(run|build)-[0-9a-f]{12}")
 
 Progress = Callable[[str], None]
 
@@ -125,6 +127,14 @@ class Stack:
 
     def _id(self, variant: str) -> str:
         return f"stack-{self.suite}-{variant}-{self.digest}"
+
+    def is_former(self, layer_id: str) -> bool:
+        """Whether it is a layer of a stack made before this one, which an upgrade left behind."""
+        mine = self._id("run")
+        made_at = self.layers.used_at
+        ours = layer_id in (mine, self._id("build"))
+        is_one = ID.fullmatch(layer_id) is not None
+        return is_one and not ours and 0 < made_at(layer_id) < made_at(mine)
 
     def _layer(self, variant: str) -> Layer:
         layer = self.layers.find(self._id(variant))

@@ -114,14 +114,36 @@ class Networks:
     def remove_app(self, slot: int) -> None:
         """Free an app's bridge and user namespace, its containers being gone. Idempotent."""
         self._settle()
-        bridge = self.settings.bridge(slot)
         with self._lock:
-            self._addresses.pop(slot, None)
-            links.remove(bridge)
-            network = rules.Network(bridge, self.settings.subnet(slot))
-            if nftables.exists("inet", self.settings.table_name):
-                nftables.apply(rules.remove_network(self.settings, network))
-            mounts.unpin(self.settings.run_dir / "userns" / str(slot))
+            self._remove(slot)
+
+    def _remove(self, slot: int) -> None:
+        bridge = self.settings.bridge(slot)
+        self._addresses.pop(slot, None)
+        links.remove(bridge)
+        network = rules.Network(bridge, self.settings.subnet(slot))
+        if nftables.exists("inet", self.settings.table_name):
+            nftables.apply(rules.remove_network(self.settings, network))
+        mounts.unpin(self.settings.run_dir / "userns" / str(slot))
+
+    def slots(self) -> set[int]:
+        """Slots that have a bridge or a user namespace, but the platform's own."""
+        pinned = self.settings.run_dir / "userns"
+        names = [entry.name for entry in pinned.iterdir()] if pinned.is_dir() else []
+        found = {*self._slots(), *(int(name) for name in names if name.isdecimal())}
+        return found - {PLATFORM_SLOT}
+
+    def remove_idle(self, slot: int) -> bool:
+        """Free an app's bridge and user namespace unless a container is on it; whether they went.
+
+        Both are made again when a container needs them.
+        """
+        self._settle()
+        with self._lock:
+            if slot in self._addresses and self._addresses[slot].taken:
+                return False
+            self._remove(slot)
+            return True
 
     # -- containers ------------------------------------------------------------------
 
@@ -146,10 +168,10 @@ class Networks:
         path = self.settings.run_dir / "netns" / spec.id
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            user_namespace = self.user_namespace(spec.slot)
             with self._lock:
                 addresses = self._network(spec.slot)
                 address = addresses.take(spec.id)
+                user_namespace = self.user_namespace(spec.slot)
             namespaces.pin_network_namespace(path, user_namespace)
         except BaseException:
             self.detach(spec.id)

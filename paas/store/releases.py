@@ -1,6 +1,6 @@
 """Releases: numbered, immutable, at most one of them current."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -137,29 +137,36 @@ class Releases:
         if not self.surplus(app, keep):
             return []
         with self._database.write() as connection:
-            ids = surplus(connection, app, keep)
+            ids = list(surplus(connection, app, keep))
             query = select(releases).where(releases.c.id.in_(ids))
             rows = connection.execute(query.order_by(releases.c.version.desc())).all()
             connection.execute(delete(releases).where(releases.c.id.in_(ids)))
         return [value(row) for row in rows]
 
-    def surplus(self, app: App, keep: int) -> int:
-        """How many prune would forget."""
+    def surplus(self, app: App, keep: int) -> dict[int, int]:
+        """What prune would forget: versions, by the database's ids."""
         with self._database.read() as connection:
-            return len(surplus(connection, app, keep))
+            return surplus(connection, app, keep)
 
     def layers_needed(
-        self, among: Collection[str] | None = None, *, besides: App | None = None
+        self,
+        among: Collection[str] | None = None,
+        *,
+        besides: App | None = None,
+        without: Sequence[int] = (),
     ) -> set[str]:
         """Ids of layers that a release has which served or may yet, of every app.
 
-        among: only of these layers; besides: without the releases of an app.
+        among: only of these layers; besides: without the releases of an app; without: not
+        those releases (the database's ids).
         """
         query = needed().distinct()
         if among is not None and len(among) <= ASKED_AT_ONCE:
             query = query.where(release_layers.c.layer_id.in_(among))
         if besides is not None:
             query = query.where(~of(besides))
+        if without:
+            query = query.where(releases.c.id.not_in(without))
         with self._database.read() as connection:
             found = set(connection.scalars(query))
         return found if among is None else found.intersection(among)
@@ -264,18 +271,18 @@ def needed() -> Select[str]:
     return select(release_layers.c.layer_id).select_from(joined).where(releases.c.status != FAILED)
 
 
-def surplus(connection: Connection, app: App, keep: int) -> list[int]:
-    """Database ids of releases beyond the newest `keep` of each outcome."""
-    columns = (releases.c.id, releases.c.status, releases.c.current)
+def surplus(connection: Connection, app: App, keep: int) -> dict[int, int]:
+    """Releases beyond the newest `keep` of each outcome: versions by the database's ids."""
+    columns = (releases.c.id, releases.c.version, releases.c.status, releases.c.current)
     rows = connection.execute(
         select(*columns).where(of(app)).order_by(releases.c.version.desc())
     ).all()
-    return [
-        row.id
+    return {
+        row.id: row.version
         for status in (SUCCEEDED, FAILED)
         for row in [one for one in rows if one.status == status][keep:]
         if not row.current
-    ]
+    }
 
 
 def of(app: App) -> ColumnElement[bool]:

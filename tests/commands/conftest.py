@@ -4,12 +4,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,6 +19,7 @@ from paas.console import Console
 from paas.deploy import pipeline as real_pipeline
 from paas.git.repositories import Repositories
 from paas.image.layers import Layers
+from paas.image.stack import Stack
 from paas.logs.logs import Logs
 from paas.model.app import App
 from paas.model.caller import Caller, Role
@@ -51,11 +51,31 @@ class FakeEngine:
     def usage(self, _container_id: str) -> Usage:
         return Usage(memory_bytes=1 << 20, cpu_seconds=1.5, pids=3)
 
+    def reconcile(self, _keep: Collection[str] | None) -> Sequence[str]:
+        return []
+
     def remove(self, container_id: str) -> None:
         self.containers = [one for one in self.containers if one.id != container_id]
 
     def stop(self, _container_id: str, _grace_s: float) -> ExitStatus:
         return ExitStatus(0)
+
+
+class FakeNetworks:
+    """Slots that have a network, whether their app is there or not."""
+
+    def __init__(self) -> None:
+        self.present: set[int] = set()
+
+    def slots(self) -> set[int]:
+        return set(self.present)
+
+    def remove_app(self, slot: int) -> None:
+        self.present.discard(slot)
+
+    def remove_idle(self, slot: int) -> bool:
+        self.present.discard(slot)
+        return True
 
 
 class FakeProxy:
@@ -142,8 +162,8 @@ def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
         store=store,
         engine=cast("Any", FakeEngine()),
         layers=Layers(settings.state_dir / "layers"),
-        stack=cast("Any", None),
-        networks=cast("Any", SimpleNamespace(remove_app=lambda _slot: None)),
+        stack=Stack(settings, runner),
+        networks=cast("Any", FakeNetworks()),
         proxy=cast("Any", FakeProxy()),
         repositories=Repositories(settings, runner),
         logs=Logs(settings),

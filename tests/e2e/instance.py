@@ -19,7 +19,7 @@ SETTING_KEYS = (
     *("ssh_port", "http_port", "https_port", "uid_base", "subnet_pool"),
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
     *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
-    "patrol_s",
+    *("patrol_s", "disk_watch_s", "gc_interval_s", "releases_kept"),
     "buildpack_dirs",
 )
 
@@ -87,6 +87,11 @@ class Instance:
         """Stop the daemon and remove everything of the instance from the machine."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
+        self.halt()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def halt(self) -> None:
+        """End everything that outlives the daemon; state stays."""
         subprocess.run(
             [sys.executable, "-m", "paas", "halt"],
             cwd=REPOSITORY,
@@ -94,7 +99,6 @@ class Instance:
             check=True,
             timeout=120,
         )
-        shutil.rmtree(self.root, ignore_errors=True)
 
     # -- clients ---------------------------------------------------------------------
 

@@ -9,8 +9,10 @@ CALL = re.compile(r'\bfailpoint\("([a-z]+\.[a-z]+)"\)')
 OPERATIONS = {
     "backup": "backup",
     "clone": "clone",
+    "collect": "gc",
     "create": "create",
     "ending": "destroy",
+    "merge": "gc",
     "moving": "rename",
     "restore": "restore",
 }

@@ -159,6 +159,7 @@ def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors()
         "paas.doctor",
         "paas.command",
         "paas.console",
+        "paas.disk",
         "paas.errors",
         "paas.settings",
         "paas.version",

@@ -128,7 +128,7 @@ def test_a_forgotten_release_needs_nothing_nor_does_that_of_an_app_that_is_gone(
 ):
     for name in ("a", "b", "c"):
         store.releases.succeed(store.releases.cut(app, image(name), {}, "x"))
-    assert store.releases.surplus(app, 1) == 2
+    assert sorted(store.releases.surplus(app, 1).values()) == [1, 2]
     store.releases.prune(app, 1)
     assert store.releases.layers_needed() == {"c"}
     store.apps.remove(app)

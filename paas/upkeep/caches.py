@@ -1,0 +1,139 @@
+"""Build caches: each app's bounded in size, all of them together, and none kept for ever.
+
+Touches: <state_dir>/cache. A cache is only touched under its app's lock, when no build
+can be using it; what is inside, the app's builds wrote. A tool's folder goes as a whole:
+half a package cache would be worse than none.
+"""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from paas.model.app import App
+from paas.platform import Platform
+from paas.upkeep import policy
+from paas.upkeep.layers import Spare
+from paas.upkeep.round import Round
+
+REMOVED = re.compile(r"\.removed-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """An app's cache: when its app was last built, and what it takes."""
+
+    app: App
+    path: Path
+    used_at: float
+    bytes: int
+
+
+def root(platform: Platform) -> Path:
+    return platform.settings.state_dir / "cache"
+
+
+def path_of(platform: Platform, app: App) -> Path:
+    return root(platform) / str(app.id)
+
+
+def caches(round_: Round) -> None:
+    """Caches of nobody, of apps not built for long, and whatever goes beyond the bounds."""
+    if round_.wish.only is None:
+        leftovers(round_)
+    kept = [cache for app in round_.apps() if (cache := trimmed(round_, app)) is not None]
+    if round_.wish.only is None:
+        bound_all(round_, kept)
+
+
+def leftovers(round_: Round) -> None:
+    """What interrupted removals left, and caches of apps that are gone: ids are not used again."""
+    found = listing(root(round_.platform))  # before the apps: an app is there before its cache
+    ids = {str(app.id) for app in round_.platform.store.apps.list()}
+    for path in found:
+        if REMOVED.fullmatch(path.name) or (path.name.isdecimal() and path.name not in ids):
+            round_.delete("cache", path, name=path.name)
+
+
+def trimmed(round_: Round, known: App) -> Cache | None:
+    """An app's cache after what is too old or too large in it has gone; None when none is left."""
+    path = path_of(round_.platform, known)
+    if not path.is_dir():
+        return None
+    with round_.undisturbed(known) as app:
+        if app is None:
+            return None
+        used_at = path.stat().st_ctime  # every build takes it into its possession anew
+        unused_s = time.time() - used_at
+        if round_.wish.everything or unused_s > policy.cache_unused_s(round_.platform, app):
+            drop(round_, app, path)
+            return None
+        left = trim(round_, app, path)
+    return Cache(app, path, used_at, left)
+
+
+def trim(round_: Round, app: App, path: Path) -> int:
+    """Remove tools' folders, those unused for longest first, until the rest is within bounds."""
+    measured = [(one, round_.errands.measure(one)) for one in listing(path)]
+    total = sum(found.bytes for _, found in measured)
+    limit = policy.cache_bytes(round_.platform, app)
+    for one, found in sorted(measured, key=lambda pair: (pair[1].whole, pair[1].newest)):
+        if total > limit or not found.whole:
+            drop(round_, app, one)
+            total -= found.bytes
+    return total
+
+
+def bound_all(round_: Round, kept: list[Cache]) -> None:
+    """Remove whole caches, of the apps built least recently, until all are within bounds."""
+    total = sum(cache.bytes for cache in kept)
+    for cache in sorted(kept, key=lambda one: one.used_at):
+        if total <= round_.platform.settings.cache_bytes:
+            return
+        with round_.undisturbed(cache.app) as app:
+            if app is not None:
+                drop(round_, app, cache.path)
+                total -= cache.bytes
+
+
+def spare(round_: Round) -> list[Spare]:
+    """Every cache, to be removed as a whole."""
+
+    def removal(app: App, path: Path) -> Callable[[], None]:
+        def remove() -> None:
+            with round_.undisturbed(app) as mine:
+                if mine is not None:
+                    drop(round_, mine, path)
+
+        return remove
+
+    found = [(app, path_of(round_.platform, app)) for app in round_.apps()]
+    return [Spare(path.stat().st_ctime, removal(app, path)) for app, path in found if path.is_dir()]
+
+
+def purge(round_: Round, app: App) -> None:
+    """All of an app's cache; the caller holds its lock."""
+    path = path_of(round_.platform, app)
+    if path.is_dir():
+        drop(round_, app, path)
+
+
+def drop(round_: Round, app: App, path: Path) -> None:
+    """Have a cache, or a part of one, be gone at once, and then delete it."""
+    name = app.name if path.parent == root(round_.platform) else path.name
+    if not round_.wish.dry:
+        grave = root(round_.platform) / f".removed-{secrets.token_hex(6)}"
+        path.rename(grave)
+        path = grave
+    round_.delete("cache", path, name=name, app=app.name)
+
+
+def listing(path: Path) -> list[Path]:
+    """What is in a directory of our own; nothing when it is not there."""
+    try:
+        return [path / os.fsdecode(name) for name in sorted(os.listdir(path))]  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []

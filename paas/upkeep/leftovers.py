@@ -1,0 +1,69 @@
+"""Old build logs, and what should have gone long ago: networks and directories of nobody.
+
+Touches: <state_dir>/builds, <run_dir>/builds; the rest through the rooms that own it.
+"""
+
+import re
+import time
+
+from paas.deploy import patrol
+from paas.model.app import App
+from paas.upkeep.caches import listing
+from paas.upkeep.round import Round
+
+LOG = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z\.log")
+WORKSHOP = re.compile(r"(.+)\.[0-9a-f]{8}")
+
+
+def build_logs(round_: Round) -> None:
+    """Logs beyond the number kept and those too old, but never an app's newest one."""
+    for app in round_.apps():
+        with round_.undisturbed(app) as mine:
+            if mine is not None:
+                old_logs(round_, mine)
+
+
+def old_logs(round_: Round, app: App) -> None:
+    settings = round_.platform.settings
+    found = listing(settings.state_dir / "builds" / app.name)
+    logs = [path for path in found if LOG.fullmatch(path.name)]
+    before = time.time() - settings.build_logs_s
+    for path in logs[:-1]:
+        beyond = path in logs[: -settings.build_logs_kept]
+        if beyond or path.lstat().st_mtime < before:
+            round_.delete("build-log", path, app=app.name)
+
+
+def workshops(round_: Round) -> None:
+    """Directories of builds that are over; each is its app's while that is being built."""
+    found = listing(round_.platform.settings.run_dir / "builds")  # before the apps
+    apps = {app.name: app for app in round_.platform.store.apps.list()}
+    for path in found:
+        named = WORKSHOP.fullmatch(path.name)
+        app = apps.get(named[1]) if named else None
+        if named is None or (round_.wish.only is not None and app != round_.wish.only):
+            continue
+        if app is None:
+            round_.delete("leftover", path)
+            continue
+        with round_.undisturbed(app) as mine:
+            if mine is not None:
+                round_.delete("leftover", path, app=mine.name)
+
+
+def strays(round_: Round) -> None:
+    """Containers of nobody and what is left of ended ones, their scratch space included."""
+    if not round_.wish.dry and round_.wish.only is None:
+        for words in patrol.remove_strays(round_.platform):
+            round_.note("leftover", words)
+
+
+def networks(round_: Round) -> None:
+    """Networks of apps that are gone."""
+    if round_.wish.only is not None:
+        return
+    found = round_.platform.networks.slots()  # before the apps: an app is there before its network
+    used = {app.slot for app in round_.platform.store.apps.list()}
+    for slot in sorted(found - used):
+        if round_.wish.dry or round_.platform.networks.remove_idle(slot):
+            round_.note("network", round_.platform.settings.bridge(slot))
