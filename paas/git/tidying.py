@@ -27,6 +27,7 @@ KEPT = "refs/paas/kept"  # commits of releases: a rebuild finds them also after 
 LOOSE_AT_MOST, PACKS_AT_MOST = 2000, 20
 FOLDERS = 256  # of loose objects; names are evenly spread, so that one tells of all
 PATIENCE_S = 5.0
+LOCKS = ("gc.pid.lock", "gc.pid", "packed-refs.lock", "objects/info/commit-graph.lock")
 
 
 def is_untidy(repository: Path) -> bool:
@@ -97,7 +98,8 @@ class Tidying:
                 f"git did not tidy {self._repository.name} within {timeout_s:.0f} s and was stopped"
             ) from error
         finally:
-            finish(child)
+            if finish(child):
+                self._unlock()
             with self._lock:
                 self._child = None
         if self._ended:
@@ -105,6 +107,11 @@ class Tidying:
         if child.returncode:
             raise CommandFailed(("git", *argv), child.returncode, err.decode(errors="replace"))
         return out.decode(errors="replace")
+
+    def _unlock(self) -> None:
+        """Remove the locks of a git that was ended: nobody else is at work here."""
+        for name in LOCKS:
+            (self._repository / name).unlink(missing_ok=True)
 
     def _start(self, argv: tuple[str, ...]) -> Child:
         git = ("git", f"--git-dir={self._repository}", *PROTECTED, *BOUNDS)
@@ -118,15 +125,20 @@ class Tidying:
         )
 
 
-def finish(child: Child) -> None:
-    """See a child and all it started out: asked first, since git then removes its locks."""
-    if child.poll() is None:
+def finish(child: Child) -> bool:
+    """See a child and all it started out; whether it had to be ended.
+
+    It is asked first: git then removes what it was writing, but for what it has just begun.
+    """
+    alive = child.poll() is None
+    if alive:
         signal_group(child, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             child.wait(PATIENCE_S)
     if child.poll() is None:
         signal_group(child, signal.SIGKILL)
         child.wait()
+    return alive or child.returncode < 0
 
 
 def signal_group(child: Child, number: signal.Signals) -> None:

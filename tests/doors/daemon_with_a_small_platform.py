@@ -35,6 +35,7 @@ if __name__ == "__main__":
     daemon.Supervisor = lambda _platform: types.SimpleNamespace(
         prepare=lambda: None, start=lambda: None, stop=lambda: None
     )
-    daemon.Housekeeper = daemon.Supervisor
+    daemon.finishing = types.SimpleNamespace(resume=lambda _platform: None)
+    daemon.Housekeeper = daemon.Keeper = daemon.Supervisor
     daemon.dispatcher = lambda platform: lambda *words: dispatch(platform, *words)
     sys.exit(daemon.main())

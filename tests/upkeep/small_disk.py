@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -31,26 +31,37 @@ class SmallDisk:
         return room(self.instance.settings.state_dir).free_inodes
 
     def fill(self, leave: int) -> None:
-        """Take bytes until so many are left, the ballast's not counted."""
-        self.empty()
+        """Have so many bytes left, the ballast's not counted; without having more in between."""
         ballast = self.instance.settings.state_dir / "ballast"
         if not ballast.is_dir():
             leave += self.instance.settings.disk_ballast_bytes
         # what a large file takes beside its bytes, so that none at all may be left
-        size = self.free - max(leave, 64 << 10)
-        with self.filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+        more = self.free - max(leave, 64 << 10)
+        with self.filler.open("ab") as file:
+            size = max(os.fstat(file.fileno()).st_size + more, 1)
+            os.ftruncate(file.fileno(), size)
+            os.posix_fallocate(file.fileno(), 0, size)
 
-    def take_inodes(self, leave: int) -> None:
-        """Take inodes until so many are left; and those that are freed meanwhile."""
-        self.filler.mkdir(exist_ok=True)
+    @contextmanager
+    def few_inodes(self, leave: int) -> Iterator[None]:
+        """Take inodes until so many are left, and whatever is freed, for as long as the block."""
+        over = threading.Event()
+        self.filler.mkdir()
         numbers = count()
-        quiet_since = time.monotonic()
-        while time.monotonic() < quiet_since + 2:
-            while self.inodes > leave:
-                (self.filler / str(next(numbers))).touch()
-                quiet_since = time.monotonic()
-            time.sleep(0.05)
+
+        def take() -> None:
+            while not over.wait(0.01):
+                for _ in range(self.inodes - leave):
+                    (self.filler / str(next(numbers))).touch()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.empty()
 
     def empty(self) -> None:
         if self.filler.is_dir():

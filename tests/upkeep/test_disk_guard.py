@@ -165,18 +165,18 @@ def test_inodes_run_out_like_bytes_do():
     with small_disk("-N", "2000", mib=200) as disk:
         repository = disk.instance.repository("shop")
         repository.deploy({**PLAIN, "page.txt": "first"})
-        disk.take_inodes(leave=150)
-        assert "nearly full" in repository.deploy({"page.txt": "second"})
-        disk.empty()
-        disk.take_inodes(leave=20)
-        refused = repository.fail({"page.txt": "third"})
-        assert "the disk is full: " in refused
-        assert "of 2,000 inodes are free" in refused
-        disk.instance.ok("apps:create", "other")
-        disk.instance.ok("apps:destroy", "--force", "other")
-        disk.instance.ok("gc", "--all")
-        assert disk.instance.get("shop").text == "second"
-        disk.empty()
-        assert disk.instance.json("disk")["level"] == "ok"
+        with disk.few_inodes(leave=150):
+            assert "nearly full" in repository.deploy({"page.txt": "second"})
+        until(lambda: level(disk) == "ok")
+        with disk.few_inodes(leave=40):
+            until(lambda: level(disk) == "full")
+            refused = repository.fail({"page.txt": "third"})
+            assert "the disk is full: " in refused
+            assert "of 2,000 inodes are free" in refused
+            disk.instance.ok("apps:create", "other")
+            disk.instance.ok("apps:destroy", "--force", "other")
+            disk.instance.ok("gc", "--all")
+            assert disk.instance.get("shop").text == "second"
+        until(lambda: level(disk) == "ok")
         repository.deploy()
         assert disk.instance.get("shop").text == "third"
