@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from paas.errors import CommandFailed, PaasError
+from paas.priority import lower
 
 log = logging.getLogger(__name__)
 
@@ -94,15 +95,17 @@ class Runner:
         user: int | None = None,
         pass_fds: Sequence[int] = (),
         prepare: Callable[[], None] | None = None,
+        gently: bool = False,
     ) -> Child:
         """Start a child in its own session and return it; the caller waits for it.
 
         user, when given, is the uid and gid the child runs as, with no other groups.
+        gently: it leaves processors and disks to others who want them.
         SIGINT and SIGPIPE are back at their defaults in the child.
         """
         log.debug("spawn %s", argv)
         try:
-            return subprocess.Popen(  # noqa: S603 - argv tuples only, checked by their makers
+            child = subprocess.Popen(  # noqa: S603 - argv tuples only, checked by their makers
                 list(argv),
                 stdin=stdin,
                 stdout=stdout,
@@ -118,6 +121,9 @@ class Runner:
             )
         except FileNotFoundError as error:
             raise missing(argv[0]) from error
+        if gently:
+            lower(child.pid)
+        return child
 
 
 def missing(program: str) -> PaasError:

@@ -71,6 +71,7 @@ def bring_back(platform: Platform, app: App, slots: Sequence[Slot]) -> None:
     try:
         wanted = [slot for slot in boot.wanted(platform, app, current) if slot in slots]
         for one in boot.start_all(platform, [boot.spec(platform, app, current, s) for s in wanted]):
+            platform.engine.promote(one.id)
             if not fleet.add(platform, app, one):
                 platform.engine.remove(one.id)
         route.publish(platform, app)

@@ -55,6 +55,8 @@ def recover(platform: Platform) -> None:
     platform.proxy.publish_all(routes)
     keep |= {one.id for one in leaving}
     keep |= {c.id for c in platform.engine.list() if c.spec.kind is Kind.RUN and c.running}
+    for one in keep:
+        platform.engine.promote(one)
     for words in platform.engine.reconcile(keep):
         log.info("removed leftover %s", words)
     sweep_files(platform)

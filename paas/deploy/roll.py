@@ -48,6 +48,8 @@ def bring_up(
         health.check_all(platform, app, release, new, console)
         failpoint("health.passed")
         console.check_cancelled()
+        for one in new:
+            platform.engine.promote(one.id)
         return switch(platform, app, release, new)
     except BaseException:
         discard(platform, app, new)

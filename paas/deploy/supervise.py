@@ -245,6 +245,7 @@ class Supervisor:
                 fleet.swap(platform, app, old, new) if old else fleet.add(platform, app, new)
             )
             if installed:
+                platform.engine.promote(new.id)
                 route.publish(platform, app)
         if not installed:
             platform.engine.stop(new.id, policies.stop_grace_s(platform, app))

@@ -64,6 +64,12 @@ class Engine(Protocol):
         Returns once the process runs. Raises PaasError, leaving nothing behind.
         """
 
+    def promote(self, container_id: str) -> None:
+        """Give an app's container its full weight: until now it had as little as a build.
+
+        What serves goes before what is starting. Idempotent; nothing when it is gone.
+        """
+
     def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:
         """Start in the foreground: it ends with the session, or with the daemon.
 

@@ -231,6 +231,7 @@ class Repositories:
             stderr=subprocess.PIPE,
             env={**BASE_ENVIRONMENT, **quarantine(path, environment)},
             user=self._settings.git_uid,
+            gently=True,
         )
 
     def _git(self, argv: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from paas import priority
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.proxy import ports
@@ -35,6 +36,7 @@ START_S = 10.0
 QUIT_S = 10.0  # for requests under way when the proxy is stopped
 TERM_S = 5.0
 POLL_S = 0.01
+SESSION_NICE = -10  # as its workers have it among themselves (worker_priority)
 
 
 class Nginx:
@@ -141,6 +143,8 @@ class Nginx:
         if done.status != 0:
             raise failure("nginx did not start", done.stderr)
         self.socket.chmod(0o600)
+        if (pid := self.pid()) is not None:
+            priority.weigh_session(pid, SESSION_NICE)
 
     def reload(self) -> None:
         """Have it read the current site; requests under way end on the old workers."""

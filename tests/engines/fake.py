@@ -102,6 +102,7 @@ class FakeEngine:
         self.ports: dict[str, list[tuple[str, int]]] = {}
         self.used: dict[str, Usage] = {}
         self.connected: dict[str, int] = {}
+        self.promoted: set[str] = set()
         self._containers: dict[str, Container] = {}
         self._processes: dict[str, FakeProcess] = {}
         self._listeners: list[Callable[[Container], None]] = []
@@ -152,6 +153,10 @@ class FakeEngine:
         if container is None or not container.running:
             raise PaasError(f"container {container_id} is not running")
         return FakeSession(foreground(argv, streams), lambda: None)
+
+    def promote(self, container_id: str) -> None:
+        if container_id in self._containers:
+            self.promoted.add(container_id)
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
         self.calls.append(("stop", container_id))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paas.engines.embedded import disk, record, seccomp, sockets
+from paas.engines.embedded import disk, record, seccomp, sockets, weights
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.exits import classify
@@ -104,14 +104,21 @@ def test_limits_that_are_none_are_not_set() -> None:
 
 def test_cpu_and_disk_limits_are_in_the_kernels_units() -> None:
     found = config()["linux"]["resources"]
-    assert found["cpu"] == {"shares": 1024, "quota": 50_000, "period": 100_000}
+    assert found["cpu"] == {"shares": 256, "quota": 50_000, "period": 100_000}
     rate = {"major": 8, "minor": 0, "rate": 1000}
     assert found["blockIO"] == {"throttleReadBpsDevice": [rate]}
 
 
-def test_a_build_never_has_an_apps_weight() -> None:
-    build = config(replace(SPEC, kind=Kind.BUILD))["linux"]["resources"]["cpu"]["shares"]
-    assert build < config()["linux"]["resources"]["cpu"]["shares"]
+def test_what_does_not_serve_yet_never_has_the_weight_of_what_does() -> None:
+    kinds = (Kind.BUILD, Kind.RELEASE, Kind.APP, Kind.RUN)
+    configs = (config(replace(SPEC, kind=kind)) for kind in kinds)
+    shares = [one["linux"]["resources"]["cpu"]["shares"] for one in configs]
+    assert shares == [256, 256, 256, 1024]
+
+
+@pytest.mark.parametrize(("shares", "expected"), [(2, 1), (256, 10), (1024, 39), (262144, 10000)])
+def test_shares_are_the_weight_that_runc_makes_of_them(shares: int, expected: int) -> None:
+    assert weights.weight(shares) == expected
 
 
 def test_the_kernel_takes_builds_before_apps_and_apps_before_the_host() -> None:

@@ -143,6 +143,7 @@ def test_mount_system_calls_are_made_only_by_the_image_room_and_the_doctors_tria
         "network/nftables.py",
         "inotify.py",
         "doors/memory.py",
+        "priority.py",
     )
     offenders = [
         module.relative_to(PROGRAM).as_posix()
@@ -153,6 +154,9 @@ def test_mount_system_calls_are_made_only_by_the_image_room_and_the_doctors_tria
     assert not offenders
 
 
+LOWEST = ("command", "console", "errors", "priority", "settings")
+
+
 def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors() -> None:
     floors = (
         "paas.setup",
@@ -161,11 +165,12 @@ def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors()
         "paas.console",
         "paas.disk",
         "paas.errors",
+        "paas.priority",
         "paas.settings",
         "paas.version",
     )
     rooms = [*(PROGRAM / "setup").glob("*.py"), *(PROGRAM / "doctor").glob("*.py")]
-    lowest = [PROGRAM / f"{name}.py" for name in ("command", "console", "errors", "settings")]
+    lowest = [PROGRAM / f"{name}.py" for name in LOWEST]
     for module in (*rooms, *lowest):
         for name in imported(ast.parse(module.read_text())):
             assert name.startswith(floors) or name.partition(".")[0] in STANDARD, (

@@ -73,6 +73,13 @@ def test_nginx_is_in_a_session_of_its_own(proxy: Proxy) -> None:
     assert Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1] == "1"
 
 
+def test_nginx_goes_before_other_sessions_where_the_kernel_weighs_them(proxy: Proxy) -> None:
+    weighed = Path(f"/proc/{proxy._nginx.pid()}/autogroup")
+    if not weighed.exists():
+        pytest.skip("this kernel weighs no sessions")
+    assert weighed.read_text().split()[-1] == "-10"
+
+
 def test_a_restarted_nginx_has_its_routes_from_the_disk(
     settings: Settings, proxy: Proxy, upstream: Apps, visitor: Visitor
 ) -> None:

@@ -63,6 +63,7 @@ class GitServer:
             stderr=console.stderr,
             env=environment,
             user=self.settings.git_uid,
+            gently=True,
         )
         console.on_cancel(lambda: kill_group(child))
         status = child.wait()

@@ -21,10 +21,11 @@ from paas.engines.embedded.exits import ExitWatch, classify
 from paas.engines.embedded.index import Index
 from paas.engines.embedded.reconcile import Sweep
 from paas.engines.embedded.stopwatch import Stopwatch
+from paas.engines.embedded.weights import Weights
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image.layers import Layers
-from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
+from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usage
 from paas.network.networks import Networks
 from paas.settings import Settings
 
@@ -44,6 +45,7 @@ class EmbeddedEngine:
         self._bundles = Bundles(settings, runner, layers, networks)
         self._directories = self._bundles.directories
         self._cgroups = self._bundles.cgroups
+        self._weights = Weights(self._cgroups)
         self._directories.make()
         self._index = Index(self._directories, self._cgroups)
         self._listeners: list[Callable[[Container], None]] = []
@@ -84,6 +86,7 @@ class EmbeddedEngine:
         watch.lap("create")
         self._bundles.connected(spec.id)
         watch.lap("network")
+        self._weights.favour()  # runc has made the groups by now
         runtime.release(self._directories, spec.id, pid)
         watch.lap("begin")
         # only now: what has a record has begun
@@ -92,6 +95,12 @@ class EmbeddedEngine:
         self._exits.track(spec.id, pid)
         failpoint("boot.recorded")
         return container
+
+    def promote(self, container_id: str) -> None:
+        """Give an app's container its full weight. Idempotent; nothing when it is gone."""
+        container = self.get(container_id)
+        if container is not None:
+            self._weights.give(container_id, container.spec.limits.cpu_shares)
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
         """Its stop signal, up to grace_s, SIGKILL; None when there is no such container."""
@@ -159,7 +168,10 @@ class EmbeddedEngine:
         pid_file = self._directories.pid_file(spec.id)
         runc_log = self._directories.runc_log(spec.id)
         argv = runtime.runc_run(self._directories, spec.id)
-        started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
+        gently = spec.kind is Kind.BUILD
+        started = session.begin(
+            self._runner, argv, streams, pid_file, runc_log, ways, gently=gently
+        )
         started.address = place.address
         if spec.upper is not None:
             others = [mount.source for mount in spec.mounts if not mount.read_only]

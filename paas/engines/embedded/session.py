@@ -109,8 +109,10 @@ def begin(
     pid_file: Path,
     log: Path,
     ways: Ways,
+    *,
+    gently: bool = False,
 ) -> Foreground:
-    """Start runc in the foreground and return once the process runs.
+    """Start runc in the foreground and return once the process runs; gently: it yields to others.
 
     Raises PaasError with the reason when it does not; the caller then frees the rest.
     """
@@ -118,7 +120,7 @@ def begin(
     events = inotify.Inotify()
     try:
         events.watch(pid_file.parent, inotify.MOVED_TO)
-        child = runner.spawn(argv, stdin=given[0], stdout=given[1], stderr=given[2])
+        child = runner.spawn(argv, stdin=given[0], stdout=given[1], stderr=given[2], gently=gently)
         try:
             pid = first_pid(child, events, pid_file, log)
         except BaseException:

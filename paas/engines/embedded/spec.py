@@ -19,7 +19,8 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 LAYERS = "/layers"
 
 CPU_PERIOD_US = 100_000
-BUILD_CPU_SHARES = 256
+# of a build, and of an app's container until it is promoted
+LOW_CPU_SHARES = 256
 OPEN_FILES = 65_536
 SHM_BYTES = 64 << 20
 # the kernel, short of memory, takes builds and one-off runs first, apps next, the host last
@@ -230,7 +231,7 @@ def resources(spec: ContainerSpec, place: Place, machine: Machine) -> dict[str, 
     limits = spec.limits
     found: dict[str, Any] = {
         "devices": [{"allow": False, "access": "rwm"}],
-        "cpu": cpu(limits, build=spec.kind is Kind.BUILD),
+        "cpu": cpu(limits, low=spec.kind is not Kind.RUN),
     }
     if limits.memory_bytes is not None:
         found["memory"] = {"limit": limits.memory_bytes}
@@ -244,9 +245,9 @@ def resources(spec: ContainerSpec, place: Place, machine: Machine) -> dict[str, 
     return found
 
 
-def cpu(limits: Limits, *, build: bool) -> dict[str, int]:
-    """Shares and, when limited, the quota. A build never has an app's weight."""
-    shares = min(limits.cpu_shares, BUILD_CPU_SHARES) if build else limits.cpu_shares
+def cpu(limits: Limits, *, low: bool) -> dict[str, int]:
+    """Shares and, when limited, the quota; low: not the weight of what serves."""
+    shares = min(limits.cpu_shares, LOW_CPU_SHARES) if low else limits.cpu_shares
     found = {"shares": shares}
     if limits.cpus is not None:
         found |= {"quota": max(1000, int(limits.cpus * CPU_PERIOD_US)), "period": CPU_PERIOD_US}
