@@ -11,6 +11,7 @@ from lifecycle.say import Failure
 
 RESULT, OPTIONS = "/result", "/config/options.json"
 VERBS = {
+    "build": ("images.building", "build"),
     "import": ("images.importing", "import_image"),
 }
 

@@ -13,7 +13,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy.images import catalogue, exporting, importing, registries, sources
 from paas.errors import PaasError, UsageError
-from paas.model import reference
+from paas.model import oci_export, reference
 from paas.model.app import App
 from paas.model.limits import show_bytes
 from paas.model.names import app_name
@@ -125,7 +125,9 @@ def export(context: Context, image: str, output: str | None, format_: str) -> No
     if output is None and context.console.is_terminal:
         raise UsageError("an archive is nothing to read", "redirect it: ... > image.tar")
     target = host_path(context, output) if output else None
-    created = f"{named.release.created_at:%Y-%m-%dT%H:%M:%SZ}" if named.release else exporting.EPOCH
+    created = (
+        f"{named.release.created_at:%Y-%m-%dT%H:%M:%SZ}" if named.release else oci_export.EPOCH
+    )
     name = export_name(named.name)
     context.record("image", f"Export {named.name}", named.app)
     with exporting.laid_out(context.platform, named.image, name, created=created) as layout:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from paas.console import Console
 from paas.deploy import build as herokuish
 from paas.deploy import build_config, policies, room
+from paas.deploy.images import dockerfile
 from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
@@ -41,6 +42,7 @@ def builds_nothing(
 # in the order in which they are asked; the last one takes what nobody else wants
 BUILDERS = (
     Builder("null", "builds nothing", lambda *_: False, builds_nothing),
+    Builder("dockerfile", "a Dockerfile", dockerfile.fits, dockerfile.build),
     Builder("herokuish", "buildpacks", lambda *_: True, herokuish.build),
 )
 

@@ -114,6 +114,7 @@ def everything(platform: Platform, app: App) -> None:
     state = platform.settings.state_dir
     for folder in (
         state / "cache" / str(app.id),
+        state / "dockerfile" / str(app.id),
         state / "builds" / app.name,
         state / "logs" / app.name,
     ):

@@ -6,6 +6,9 @@ Touches: openat2(2), by its number: the C library has no function for it.
 import ctypes
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
@@ -29,3 +32,17 @@ def enter(directory: int, name: str | bytes) -> int:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), os.fsdecode(path))
     return int(found)
+
+
+@contextmanager
+def descended(root: Path, *names: str) -> Iterator[int]:
+    """A descriptor of a directory some way below a root, none of it a link or a mount."""
+    folder = os.open(root, FLAGS)
+    try:
+        for name in names:
+            below = enter(folder, name)
+            os.close(folder)
+            folder = below
+        yield folder
+    finally:
+        os.close(folder)

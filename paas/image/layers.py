@@ -161,11 +161,21 @@ class Layers:
             os.chown(path, uid_base, uid_base)
         return home / "files"
 
-    def take(self, directory: Path, uid_base: int) -> Path:
-        """A directory of files on this filesystem as a draft, by rename: to be adopted next."""
+    def take(self, parent: int, name: str, uid_base: int) -> Path:
+        """A directory in another (a descriptor of it) as a draft, by rename: to be adopted next.
+
+        Who filled it may have put a link in its place: PaasError then.
+        """
         draft = self.new_upper(uid_base)
         draft.rmdir()
-        directory.rename(draft)
+        try:
+            os.rename(name, draft, src_dir_fd=parent)
+            if draft.is_symlink() or not draft.is_dir():
+                raise PaasError("a layer is no directory", "do it again")
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            self.discard(draft)
+            raise
         return draft
 
     def adopt(

@@ -34,6 +34,13 @@ class Power(StrEnum):
     TOOLS = "tools"
 
 
+# what an image's root needs to hand files to other users and to become one of them
+ROOT_CAPABILITIES = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"),
+    *("CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETUID"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a container may use; None means no limit of that kind.

@@ -34,7 +34,8 @@ class ImageConfig:
 
     source is where it came from, in words: a reference with its digest, an archive,
     a container. ports are TCP ports it EXPOSEs, in ascending order. blobs: ids of layers
-    by the digests they have at the registry it came from.
+    by the digests they have at the registry it came from. run_by (SHELL) and on_build
+    matter only to what is built upon it.
     """
 
     entrypoint: tuple[str, ...] = ()
@@ -47,6 +48,8 @@ class ImageConfig:
     labels: dict[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     health: Health | None = None
+    run_by: tuple[str, ...] = ()
+    on_build: tuple[str, ...] = ()
     source: str = ""
     blobs: dict[str, str] = field(default_factory=dict)
 

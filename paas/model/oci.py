@@ -20,6 +20,8 @@ PROCESSES_LABEL = "paas.processes"
 REVISION_LABEL = "org.opencontainers.image.revision"
 WORDS_AT_MOST, TEXT_BYTES = 1000, 128 << 10
 PORTS_AT_MOST = 100
+# how Docker and buildah write steps that ran nothing, and those that did
+SHELL, NO_RUN = "/bin/sh -c ", "/bin/sh -c #(nop) "
 STEPS_AT_MOST, STEP_CHARACTERS = 500, 2000
 PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.ASCII)
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63})?")
@@ -45,6 +47,8 @@ def config(document: dict[str, Any], source: str) -> ImageConfig:
         labels=texts(section, "Labels"),
         stop_signal=stop_signal(section),
         health=health(section),
+        run_by=words(section, "Shell"),
+        on_build=words(section, "OnBuild"),
         source=source,
     )
 
@@ -64,11 +68,6 @@ def environment(document: dict[str, Any]) -> dict[str, str]:
         if equals and ENV_KEY.fullmatch(key):
             found[key] = value
     return found
-
-
-def on_build(document: dict[str, Any]) -> tuple[str, ...]:
-    """ONBUILD triggers: such an image wants to be built upon before it can run."""
-    return words(document.get("config") or {}, "OnBuild")
 
 
 # -- parts -------------------------------------------------------------------------------
@@ -191,22 +190,25 @@ def steps(document: dict[str, Any], layers: Sequence[str]) -> tuple[Step, ...]:
     history = document.get("history") or []
     if not isinstance(history, list):
         raise wrong("history", "is not a list")
-    left = list(layers)
+    # of a layer that comes twice, only the upper one shows anything
+    left = ["" if layer in layers[place:] else layer for place, layer in enumerate(layers, 1)]
     found = []
     for entry in history[:STEPS_AT_MOST]:
         if not isinstance(entry, dict):
             raise wrong("history", "has something in it that is no object")
         adds = not entry.get("empty_layer") and left
         found.append(Step(said(entry), left.pop(0) if adds else "", moment(entry)))
-    return (*found, *(Step("", layer) for layer in left))
+    return (*found, *(Step("", layer) for layer in left if layer))
 
 
 def said(entry: dict[str, Any]) -> str:
-    """The step as its builder wrote it, without Docker's marks for steps that run nothing."""
+    """The step as somebody wrote it."""
     words_ = entry.get("created_by") or entry.get("comment") or ""
     line = " ".join(str(words_).split())[:STEP_CHARACTERS]
-    for mark in ("/bin/sh -c #(nop) ", "|0 "):
-        line = line.removeprefix(mark)
+    if line.startswith(NO_RUN):
+        line = line.removeprefix(NO_RUN)
+    elif line.startswith(SHELL):
+        line = f"RUN {line.removeprefix(SHELL)}"
     return "".join(one if one.isprintable() else "?" for one in line)
 
 

@@ -20,6 +20,7 @@ from paas.model.release import Image
 LAUNCH = "/.paas/launch"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PORT = 5000
+EPOCH = "1970-01-01T00:00:00Z"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -75,6 +76,8 @@ def foreign(image: Image, config: ImageConfig) -> dict[str, Any]:
         "Labels": {**config.labels, **labels(image)},
         "StopSignal": signal.Signals(config.stop_signal).name if config.stop_signal < 32 else "",
         "Healthcheck": healthcheck(config.health) if config.health else None,
+        "Shell": list(config.run_by),
+        "OnBuild": list(config.on_build),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -118,10 +121,7 @@ def history(image: Image, tars: Sequence[Tar]) -> list[dict[str, Any]]:
 
 
 def entry(step: Step) -> dict[str, Any]:
-    return {
-        "created_by": step.words,
-        **({"created": step.created_at} if step.created_at else {}),
-    }
+    return {"created": step.created_at or EPOCH, "created_by": step.words}
 
 
 # -- files of a layout -------------------------------------------------------------------
@@ -140,8 +140,8 @@ def blob(name: str) -> str:
     return "blobs/" + name.replace(":", "/", 1)
 
 
-def documents(image: Image, tars: Sequence[Tar], name: str, created: str) -> dict[str, bytes]:
-    """Every file of the image's layout and archive but the layers, by name."""
+def pair(image: Image, tars: Sequence[Tar], created: str) -> tuple[bytes, bytes]:
+    """The image's configuration and its manifest."""
     config = encoded(described(image, tars, created))
     manifest = encoded(
         {
@@ -151,6 +151,12 @@ def documents(image: Image, tars: Sequence[Tar], name: str, created: str) -> dic
             "layers": [descriptor(LAYER, tar.diff_id, tar.bytes) for tar in tars],
         }
     )
+    return config, manifest
+
+
+def documents(image: Image, tars: Sequence[Tar], name: str, created: str) -> dict[str, bytes]:
+    """Every file of the image's layout and archive but the layers, by name."""
+    config, manifest = pair(image, tars, created)
     listed = {
         **descriptor(MANIFEST, digest(manifest), len(manifest)),
         "annotations": {

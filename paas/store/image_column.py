@@ -8,6 +8,8 @@ from sqlalchemy import JSON, Dialect, TypeDecorator
 from paas.model.image import Health, ImageConfig, Step, User
 from paas.model.release import Image, Layer
 
+LISTS = ("entrypoint", "command", "ports", "volumes", "run_by", "on_build")
+
 
 class ImageColumn(TypeDecorator[Image]):
     """An image as JSON."""
@@ -39,7 +41,7 @@ def config(value: dict[str, Any] | None) -> ImageConfig | None:
     if value is None:
         return None
     health = value["health"]
-    tuples = {key: tuple(value[key]) for key in ("entrypoint", "command", "ports", "volumes")}
+    tuples = {key: tuple(value.get(key, ())) for key in LISTS}
     user = {**value["user"], "groups": tuple(value["user"]["groups"])}
     return ImageConfig(
         **{

@@ -17,6 +17,7 @@ from typing import Any
 from paas.console import Console
 from paas.deploy import workshop
 from paas.deploy.output import BuildOutput
+from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ContainerSpec, Kind, Limits, Mount, Power, new_container_id
 from paas.model.release import Layer
@@ -26,8 +27,6 @@ TOOL = ("/usr/bin/python3", "-I", "-S", "/buildpacks/images")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PLATFORM_SLOT = 0
 RESULTS = ("image", "error")
-# an archive, its layers packed and the layers unpacked lie side by side for a while
-COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class Work:
     verb: str
     options: dict[str, Any]
     mounts: tuple[Mount, ...] = ()
+    disk_bytes: int = 4 << 30
     shown: tuple[Layer, ...] = ()
     power: Power = Power.ROOT
     results: Sequence[str] = RESULTS
@@ -98,18 +98,28 @@ def drafts(bench: Bench) -> Iterator[Path]:
 
 def run(bench: Bench, work: Work, stdin: int | None = None) -> dict[str, Any]:
     """Run one tool to its end; its results by name. PaasError with what it says went wrong."""
+    results, error = attempt(bench, work, stdin)
+    if error is not None:
+        raise error
+    return results
+
+
+def attempt(
+    bench: Bench, work: Work, stdin: int | None = None
+) -> tuple[dict[str, Any], PaasError | None]:
+    """Run one tool to its end; its results by name, and what it says went wrong."""
     number = secrets.token_hex(4)
     result, config = bench.folder(f"result-{number}"), bench.folder(f"config-{number}")
     write_private(config / "options.json", json.dumps(work.options), bench.uid_base)
     for name, text in work.secrets.items():
+        workshop.make_owned((config / name).parent, bench.uid_base, 0o700)
         write_private(config / name, text, bench.uid_base)
     with drafts(bench) as upper:
         bench.console.check_cancelled()
         status = workshop.supervised(bench, spec(bench, work, upper, result, config), stdin)
     results = workshop.read_results(result, work.results)
-    if status.code != 0:
-        raise workshop.failure(bench, status, results, work.words)
-    return results
+    failed = status.code != 0
+    return results, workshop.failure(bench, status, results, work.words) if failed else None
 
 
 def spec(bench: Bench, work: Work, upper: Path, result: Path, config: Path) -> ContainerSpec:
@@ -136,7 +146,7 @@ def spec(bench: Bench, work: Work, upper: Path, result: Path, config: Path) -> C
             memory_bytes=settings.build_memory_bytes,
             cpu_shares=256,
             pids=settings.build_pids,
-            scratch_bytes=max(settings.build_disk_bytes, COPIES * settings.image_max_bytes),
+            scratch_bytes=work.disk_bytes,
         ),
         mounts=(
             Mount(workshop.BUILDPACKS, "/buildpacks"),

@@ -159,7 +159,7 @@ class Sizes:
         for named in all_images(platform):
             for layer in self._stored(named.image):
                 self._users[layer.id].add(owner_of(named))
-        self._stacks = {layer.id for layer in platform.stack.run_layers}
+        self._stacks = {layer.id for layer in platform.stack.build_layers}
 
     def of(self, named: Named) -> Size:
         """How large an image is."""

@@ -24,7 +24,6 @@ from paas.model.oci_export import Tar
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
-EPOCH = "1970-01-01T00:00:00Z"
 LAUNCHER = "launch"
 
 
@@ -48,7 +47,7 @@ def laid_out(
     image: Image,
     name: str,
     *,
-    created: str = EPOCH,
+    created: str = oci_export.EPOCH,
     without: Collection[str] = (),
     said: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Layout]:
@@ -82,7 +81,7 @@ def packed(
     said: Callable[[str], None],
 ) -> Tar:
     """One layer, packed into its place unless it is not wanted there."""
-    step = step_of(image, layer)
+    step = history.of(image, layer)
     known = tars.known(platform.layers, layer)
     if known is not None and known.diff_id in without:
         return Tar(known.diff_id, known.bytes, step)
@@ -91,10 +90,6 @@ def packed(
     made = tars.write(platform.layers, platform.runner, layer, draft)
     place(draft, root, made.diff_id)
     return Tar(made.diff_id, made.bytes, step)
-
-
-def step_of(image: Image, layer: Layer) -> Step:
-    return next(step for step in history.steps(image) if step.layer == layer.id)
 
 
 def place(draft: Path, root: Path, digest: str) -> None:

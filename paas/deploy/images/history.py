@@ -24,6 +24,11 @@ def steps(image: Image) -> tuple[Step, ...]:
     return (*image.steps, *late)
 
 
+def of(image: Image, layer: Layer) -> Step:
+    """The step that added one of an image's layers."""
+    return next(step for step in steps(image) if step.layer == layer.id)
+
+
 def of_layer(layer: Layer, image: Image) -> Step:
     """The step that a layer's name speaks of."""
     for pattern, words in NAMES:

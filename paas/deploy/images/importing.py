@@ -15,6 +15,7 @@ from paas.deploy.images.bench import Bench, Work
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image import accounts, opaque
+from paas.image.descend import descended
 from paas.model import oci
 from paas.model.app import App
 from paas.model.container import Mount
@@ -22,6 +23,8 @@ from paas.model.release import Image, Layer
 from paas.platform import Platform
 
 DIGEST_SHOWN = 32
+# an archive, its layers packed and the layers unpacked lie side by side for a while
+COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def import_image(
             "entries": settings.image_max_files,
         }
         mounts = (*origin.mounts, Mount(out, "/out", read_only=False))
-        work = Work("import", options, mounts, secrets=origin.secrets)
+        disk_bytes = COPIES * settings.image_max_bytes
+        work = Work("import", options, mounts, disk_bytes, secrets=origin.secrets)
         found = benches.run(bench, work, stdin)["image"]
         failpoint("image.unpacked")
         layers = list(taken(bench, out, found, known or {}))
@@ -87,7 +91,7 @@ def taken(
                 raise PaasError("the image was not unpacked whole", "try again")
             yield known[digest]
         else:
-            yield adopt(bench, out / str(number), entry["diff_id"], entry["opaque"])
+            yield adopt(bench, out, str(number), entry["diff_id"], entry["opaque"])
 
 
 def entries(found: dict[str, Any]) -> Sequence[dict[str, Any]]:
@@ -105,7 +109,7 @@ def entries(found: dict[str, Any]) -> Sequence[dict[str, Any]]:
     return layers
 
 
-def adopt(bench: Bench, files: Path, diff_id: str, hiding: Sequence[str]) -> Layer:
+def adopt(bench: Bench, out: Path, files: str, diff_id: str, hiding: Sequence[str]) -> Layer:
     """A directory that was unpacked becomes a layer, named after the tar it was."""
     layers, app = bench.platform.layers, bench.app
     digest = diff_id.removeprefix("sha256:")[:DIGEST_SHOWN]
@@ -113,7 +117,8 @@ def adopt(bench: Bench, files: Path, diff_id: str, hiding: Sequence[str]) -> Lay
     existing = layers.find(name)
     if existing is not None:
         return existing
-    draft = layers.take(files, bench.uid_base)
+    with descended(out) as folder:
+        draft = layers.take(folder, files, bench.uid_base)
     try:
         opaque.mark(draft, hiding)
         return layers.adopt(
@@ -133,11 +138,6 @@ def made(
         raise PaasError("the image has no description")
     digest = str(found.get("digest", ""))[:71]
     config = oci.config(document, f"{origin.words} ({digest})" if digest else origin.words)
-    if oci.on_build(document):
-        raise PaasError(
-            "the image has ONBUILD steps: it is made to be built upon",
-            "push a Dockerfile that begins with FROM and its name",
-        )
     config = replace(config, user=accounts.find(platform.layers, layers, config.user_name))
     return Image(
         id=digest.removeprefix("sha256:")[:DIGEST_SHOWN],

@@ -48,7 +48,12 @@ def read(platform: Platform, image: Image, name: str) -> str | None:
 
 
 def refuse_idle(image: Image, config: ImageConfig, declared: dict[str, str]) -> None:
-    """PaasError when the image has nothing to run."""
+    """PaasError when the image has nothing to run, or is not made to be run."""
+    if config.on_build:
+        raise PaasError(
+            "the image has ONBUILD steps: it is made to be built upon",
+            "push a Dockerfile that begins with FROM and its name",
+        )
     if not config.entrypoint and not any((declared or image.processes).values()):
         raise PaasError(
             "the image has nothing to run: neither ENTRYPOINT nor CMD, and no Procfile",

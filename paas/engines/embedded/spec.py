@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from paas.model.container import ContainerSpec, Kind, Limits, Power
+from paas.model.container import ROOT_CAPABILITIES, ContainerSpec, Kind, Limits, Power
 from paas.settings import UIDS_PER_SLOT
 
 INIT = "/.paas/init"
@@ -32,15 +32,10 @@ MASKED = (
     *("/proc/latency_stats", "/proc/scsi", "/proc/sched_debug", "/proc/timer_list"),
     *("/sys/firmware", "/sys/devices/virtual/powercap"),
 )
-# what an image's root needs to hand files to other users and to become one of them
-ROOT_MAY = (
-    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"),
-    *("CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETUID"),
-)
 CAPABILITIES = {
     Power.NONE: (),
-    Power.ROOT: ROOT_MAY,
-    Power.TOOLS: (*ROOT_MAY, "CAP_SETPCAP", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"),
+    Power.ROOT: ROOT_CAPABILITIES,
+    Power.TOOLS: (*ROOT_CAPABILITIES, "CAP_SETPCAP", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"),
 }
 # a user namespace's own root may listen anywhere in it; so may everybody else
 SYSCTL = {"net.ipv4.ip_unprivileged_port_start": "0"}

@@ -1,0 +1,160 @@
+"""docker-options: what builds and containers get beside the defaults, in Docker's words."""
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from paas.commands import report
+from paas.commands.context import Context
+from paas.commands.parameters import PROCESS_TYPE, Checked, app_argument, format_option
+from paas.commands.permissions import Permission
+from paas.commands.registry import command
+from paas.errors import PaasError, UsageError
+from paas.model import docker_options
+from paas.model.app import App
+from paas.model.docker_options import DEPLOY, PHASES
+
+
+def phases(text: str) -> tuple[str, ...]:
+    """`build` or `deploy,run`."""
+    found = tuple(text.split(","))
+    for one in found:
+        if one not in PHASES:
+            raise UsageError(f"{one[:80]!r} is not a phase", f"phases: {', '.join(PHASES)}")
+    return found
+
+
+PHASE_LIST = Checked("phases", phases)
+process_option = click.option(
+    "--process", "processes", type=PROCESS_TYPE, multiple=True,
+    help="Only for this process type; in the phase deploy.",
+)  # fmt: skip
+option_argument = click.argument("options", type=click.UNPROCESSED, nargs=-1, metavar="OPTION...")
+
+
+@command("docker-options:add", Permission.WRITE, passthrough=True)
+@process_option
+@app_argument
+@click.argument("phase", type=PHASE_LIST)
+@option_argument
+def add(
+    context: Context,
+    app: App,
+    phase: Sequence[str],
+    options: Sequence[str],
+    processes: Sequence[str],
+) -> None:
+    """Add options, such as --build-arg NODE_ENV=production, for the phases build, deploy or run.
+
+    Not every option of Docker's means something here; one that does not is refused, with
+    the command that does it instead.
+    """
+    change(context, app, phase, processes, options, added)
+
+
+def added(have: list[str], wanted: list[str]) -> list[str]:
+    return [*have, *(one for one in wanted if one not in have)]
+
+
+@command("docker-options:remove", Permission.WRITE, passthrough=True)
+@process_option
+@app_argument
+@click.argument("phase", type=PHASE_LIST)
+@option_argument
+def remove(
+    context: Context,
+    app: App,
+    phase: Sequence[str],
+    options: Sequence[str],
+    processes: Sequence[str],
+) -> None:
+    """Remove options that were added."""
+    change(context, app, phase, processes, options, removed)
+
+
+def removed(have: list[str], wanted: list[str]) -> list[str]:
+    missing = [one for one in wanted if one not in have]
+    if missing:
+        raise PaasError(f"{missing[0].partition(' ')[0]} is not set so", "see docker-options:list")
+    return [one for one in have if one not in wanted]
+
+
+def change(
+    context: Context,
+    app: App,
+    phase: Sequence[str],
+    processes: Sequence[str],
+    words: Sequence[str],
+    changed: Callable[[list[str], list[str]], list[str]],
+) -> None:
+    """Change the options of some phases, of all of them or of none."""
+    store = context.platform.store.docker_options
+    wanted = {one: docker_options.parse(one, words) for one in phase}
+    with context.platform.store.together():
+        for one, options in wanted.items():
+            for process in scopes(one, processes):
+                have = list(store.list(app, one, process))
+                store.set(app, one, changed(have, options), process)
+    names = ", ".join(option.partition(" ")[0] for option in next(iter(wanted.values())))
+    context.record("docker-options", f"Change {names} of {', '.join(phase)}", app)
+    context.console.step(f"Changed the docker options of {app.name}: {', '.join(phase)}")
+
+
+def scopes(phase: str, processes: Sequence[str]) -> Sequence[str]:
+    """The process types that are meant; "" for all."""
+    if processes and phase != DEPLOY:
+        raise UsageError(f"--process has no meaning in the phase {phase}")
+    return processes or ("",)
+
+
+@command("docker-options:clear", Permission.WRITE)
+@process_option
+@app_argument
+@click.argument("phase", type=PHASE_LIST, required=False)
+def clear(
+    context: Context, app: App, phase: Sequence[str] | None, processes: Sequence[str]
+) -> None:
+    """Remove every option, of all phases or of some."""
+    for one in phase or PHASES:
+        for process in scopes(one, processes if phase or not processes else ()):
+            context.platform.store.docker_options.set(app, one, (), process)
+        context.console.step(f"Clearing docker-options for {app.name} on phase {one}")
+    context.record("docker-options", f"Clear {', '.join(phase or PHASES)}", app)
+
+
+@command("docker-options:list", Permission.SECRETS)
+@app_argument
+@click.option("--phase", type=click.Choice(PHASES), required=True, help="The phase.")
+@click.option("--process", type=PROCESS_TYPE, help="Of this process type.")
+@format_option
+def list_options(context: Context, app: App, phase: str, process: str | None, format_: str) -> None:
+    """List the options of one phase, one a line."""
+    found = list(context.platform.store.docker_options.list(app, phase, process or ""))
+    if format_ == "json":
+        context.console.json(found)
+        return
+    for one in found:
+        context.console.line(one)
+
+
+def values(context: Context, app: App | None) -> dict[str, str]:
+    """The options of each phase, and of each process type that has its own."""
+    if app is None:
+        return {}
+    store = context.platform.store.docker_options
+    rows = {one: " ".join(store.list(app, one)) for one in PHASES}
+    for one in PHASES:
+        for process in store.processes(app, one):
+            rows[f"{one}.{process}"] = " ".join(store.list(app, one, process))
+    return rows
+
+
+report.register(
+    report.Namespace(
+        "docker-options",
+        "docker-options",
+        "what builds and containers get beside the defaults",
+        values,
+        permission=Permission.SECRETS,
+    )
+)

@@ -1,0 +1,150 @@
+"""docker-options: those options of Docker's that mean something here, by phase.
+
+Pure. dokku hands any option on to Docker; here each is known by name, with what it does,
+and one that is not is refused with the command that does it instead.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from paas.errors import PaasError, UsageError
+from paas.model.names import ENV_KEY
+
+BUILD, DEPLOY, RUN = PHASES = ("build", "deploy", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: whether a value follows, and the rule for it."""
+
+    takes_value: bool = False
+    check: Callable[[str], str] = lambda text: text
+
+
+def assignment(text: str) -> str:
+    """KEY=value, or KEY alone: the value is the app's variable of that name then."""
+    key, _, _ = text.partition("=")
+    if not ENV_KEY.fullmatch(key):
+        raise UsageError(f"{key[:80]!r} is not a name for a build argument")
+    if not text.isprintable():
+        raise UsageError(f"the build argument {key} is not one line of printable text")
+    return text
+
+
+def label(text: str) -> str:
+    if "=" not in text or not text.partition("=")[0]:
+        raise UsageError(f"{text[:80]!r} is not a label: write it as key=value")
+    return text
+
+
+def stage(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
+        raise UsageError(f"{text[:80]!r} is not the name of a stage")
+    return text
+
+
+KNOWN: dict[str, dict[str, Option]] = {
+    BUILD: {
+        "--build-arg": Option(takes_value=True, check=assignment),
+        "--target": Option(takes_value=True, check=stage),
+        "--label": Option(takes_value=True, check=label),
+        "--no-cache": Option(),
+        "--pull": Option(),
+    },
+    DEPLOY: {},
+    RUN: {},
+}
+SHORT = {"-e": "--env", "-f": "--file", "-l": "--label", "-m": "--memory", "-p": "--publish",
+         "-u": "--user", "-v": "--volume", "-w": "--workdir", "-c": "--cpu-shares"}  # fmt: skip
+INSTEAD = {
+    "--env": "paas config:set",
+    "--env-file": "paas config:import",
+    "--file": "paas builder-dockerfile:set dockerfile-path",
+    "--memory": "paas resource:limit --memory",
+    "--memory-swap": "nothing: there is no extra swap",
+    "--cpus": "paas resource:limit --cpu",
+    "--cpu-shares": "paas resource:limit --cpu",
+    "--pids-limit": "paas resource:limit --pids",
+    "--publish": "paas ports:add",
+    "--restart": "paas ps:set restart-policy",
+    "--secret": "nothing: every config variable is a secret of the build by its name",
+    "--ssh": "nothing: no agent is handed to builds",
+    "--privileged": "nothing: no container may have the host's powers",
+    "--cap-add": "nothing: an image's root has what it needs in its own range of ids",
+    "--device": "nothing: containers have no devices of the host",
+    "--network": "nothing: every app has a network of its own",
+    "--entrypoint": "a Procfile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What the options of the build phase come to."""
+
+    arguments: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    target: str = ""
+    no_cache: bool = False
+    pull: bool = False
+
+
+def parse(phase: str, words: Iterable[str]) -> list[str]:
+    """Options as they are kept, one text each; UsageError for one that is not known.
+
+    words are as a shell gave them: one option a word, or an option and its value, or all
+    in one word.
+    """
+    try:
+        tokens = [token for word in words for token in split(word)]
+    except ValueError as error:
+        raise UsageError(f"the options have quotes that do not end: {error}") from error
+    found = []
+    while tokens:
+        name, equals, value = tokens.pop(0).partition("=")
+        name = SHORT.get(name, name)
+        option = KNOWN[phase].get(name)
+        if option is None:
+            raise unknown(phase, name)
+        if option.takes_value and not equals:
+            if not tokens:
+                raise UsageError(f"{name} needs a value")
+            value = tokens.pop(0)
+        found.append(shlex.join((name, option.check(value))) if option.takes_value else name)
+    if not found:
+        raise UsageError("give an option, such as: --build-arg NODE_ENV=production")
+    return found
+
+
+def split(word: str) -> list[str]:
+    """The tokens of a word: a value alone is one, whatever is in it."""
+    return shlex.split(word) if word.startswith("-") else [word]
+
+
+def unknown(phase: str, name: str) -> PaasError:
+    if not name.startswith("-"):
+        return UsageError(f"{name[:80]!r} is not an option: options begin with --")
+    if name in INSTEAD:
+        return PaasError(f"{name} is not an option of {phase} here", f"use {INSTEAD[name]}")
+    known = ", ".join(sorted(KNOWN[phase])) or "none yet"
+    return PaasError(f"{name[:80]} is not an option of {phase} here", f"known: {known}")
+
+
+def of_build(options: Sequence[str], config: dict[str, str]) -> BuildOptions:
+    """The options of the build phase, build arguments without a value filled from the config."""
+    arguments: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    single: dict[str, str] = {}
+    for text in options:
+        name, *rest = shlex.split(text)
+        key, equals, value = rest[0].partition("=") if rest else ("", "", "")
+        if name == "--build-arg" and (equals or key in config):
+            arguments[key] = value if equals else config[key]
+        elif name == "--label":
+            labels[key] = value
+        else:
+            single[name] = rest[0] if rest else "yes"
+    return BuildOptions(
+        arguments, labels, single.get("--target", ""), "--no-cache" in single, "--pull" in single
+    )
