@@ -61,12 +61,18 @@ def checked(name: str) -> str:
     return name
 
 
+def shown(names: Sequence[str]) -> str:
+    """Names for a line of output."""
+    few = ", ".join(names[:4])
+    return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
+
+
 # -- resolving, as the app's user ----------------------------------------------------------
 
 
 def resolved(names: Sequence[str], variant: str) -> list[str]:
     """`URL SHA256` of each file to install, or Failure with what apt has against it."""
-    say.step(f"Looking up {', '.join(names)} in Debian")
+    say.step(f"Looking up {shown(names)} in Debian")
     options = fresh_lists("/tmp/debian", STATUS[variant])
     argv = ["apt-get", *options, "install", "-qq", "--yes", "--no-remove", "--print-uris", *names]
     status, output, errors = asked(argv)
@@ -174,7 +180,7 @@ ROUTINE = re.compile(
 def install(plan: dict[str, Any]) -> None:
     """Fetch the planned files, check them, and have dpkg install them, scripts included."""
     packages = [str(package).split(" ") for package in plan["packages"]]
-    say.step(f"Installing {', '.join(plan['wants'])} ({len(packages)} Debian packages)")
+    say.step(f"Installing {shown(plan['wants'])} ({len(packages)} Debian packages)")
     present = {folder: entries(folder) for folder in TRACES}
     before = stanzas()
     prepare()

@@ -15,7 +15,10 @@ from lifecycle import config
 from lifecycle.say import Failure
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ORDER = ("python", "go", "rust", "deno", "bun", "nodejs", "static", "procfile")  # first match wins
+ORDER = (  # first match wins
+    *("ruby", "python", "php", "java", "go", "rust"),
+    *("deno", "bun", "nodejs", "static", "procfile"),
+)
 
 
 class Place:

@@ -72,8 +72,11 @@ def of_process(
 ) -> dict[str, str]:
     """Image, then config, then what the platform itself says; later ones win."""
     values = platform.store.config.merged(app) if config is None else config
+    memory_bytes = limits(platform, app, dyno.partition(".")[0]).memory_bytes
     return {
         **usual(image.config),
+        # in MiB, by Heroku's name: not every runtime can see its limit
+        **({} if memory_bytes is None else {"MEMORY_AVAILABLE": str(memory_bytes >> 20)}),
         **image.environment,
         **values,
         "PORT": str(ports.of_web(platform, app, image)),

@@ -271,6 +271,7 @@ def build_environment(shop: Workshop, *, shared: bool) -> dict[str, str]:
         "HOME": "/app",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
+        "MEMORY_AVAILABLE": str(shop.platform.settings.build_memory_bytes >> 20),
         "UV_NATIVE_TLS": "1",
         "UV_SYSTEM_CERTS": "1",
     }

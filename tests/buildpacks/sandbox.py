@@ -309,7 +309,11 @@ class Sandbox:
             config=self.fresh("config"),
             cache=self.fresh("cache"),
             result=self.fresh("result"),
-            environment={**built.build["environment"], "PORT": str(port)},
+            environment={
+                **built.build["environment"],
+                "PORT": str(port),
+                "MEMORY_AVAILABLE": "512",
+            },
             stack=self.stack[-1:],
         )
         try:

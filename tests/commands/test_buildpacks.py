@@ -90,7 +90,7 @@ def test_the_report_has_dokkus_keys(admin: Admin, blog: App):
 
 def test_an_unknown_one_is_refused_with_those_there_are(admin: Admin, blog: App):
     assert "there are: " in (said := admin.fails("buildpacks:add", "blog", "x").err)
-    assert "inline, nodejs, " in said
+    assert "inline, java, " in said
     admin.ok("buildpacks:add", "blog", "python")
     admin.ok("buildpacks:clear", "blog")
     assert listed(admin) == []

@@ -1,0 +1,74 @@
+"""Real gems without a gem server: packed from what Debian has of them."""
+
+from tests.buildpacks.sandbox import APPS, Sandbox, files_of
+from tests.buildpacks.test_debian import planned
+
+# Debian's packages, pure Ruby all of them
+DEBIAN = ("ruby-sinatra", "ruby-rackup", "ruby-webrick", "ruby-bundler", "ruby")
+NAMES = ("sinatra", "rackup", "webrick")
+
+PACK = r"""
+require "fileutils"
+require "rubygems/package"
+root, out = "/usr/share/rubygems-integration/all", "/cache/gems"
+FileUtils.mkdir_p(out)
+wanted, seen = ARGV.dup, {}
+while (name = wanted.pop)
+  next if seen[name]
+  spec = Gem::Specification.find_by_name(name)
+  seen[name] = spec
+  spec.runtime_dependencies.each { |one| wanted << one.name }
+end
+seen.each_value do |spec|
+  next if spec.default_gem?
+  draft = "/tmp/#{spec.full_name}"
+  FileUtils.cp_r(spec.full_gem_path, draft)
+  Dir.chdir(draft) do
+    # Debian's programs begin with its own gems, so the one that matters is as the gem has it
+    spec.bindir, spec.executables = "exe", spec.executables & ["rackup"]
+    FileUtils.mkdir_p("exe")
+    spec.executables.each do |name|
+      File.write("exe/#{name}", "require \"rackup\"\nRackup::Server.start\n")
+    end
+    spec.files = Dir.glob("{lib,exe}/**/*").select { |path| File.file?(path) }
+    %i[extra_rdoc_files test_files].each { |list| spec.public_send("#{list}=", []) }
+    Gem::Package.build(spec, true, false, File.join(out, "#{spec.name}-#{spec.version}.gem"))
+  end
+end
+puts Dir.children(out).sort
+"""
+
+
+LOCK = """
+set -e
+mkdir -p /cache/app && cd /cache/app && cat > Gemfile
+bundle lock --local > /dev/null && cat Gemfile.lock
+"""
+
+
+class Packed:
+    """Gems as files, and what makes lock files that name them."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        (plan,) = planned(sandbox, *DEBIAN, variant="build")
+        self.sandbox = sandbox
+        self.folders = {"config": sandbox.fresh("config"), "cache": sandbox.folder("cache-gems")}
+        made = sandbox.layer("", plan, [], bytes(1024), **self.folders)
+        assert made.status == 0, made.results
+        self.ruby = made.upper
+        done = sandbox.run(["/usr/bin/ruby", "-e", PACK, *NAMES], [self.ruby], **self.folders)
+        assert done.status == 0, done.output
+        found = (self.folders["cache"] / "gems").glob("*.gem")
+        self.files = {f"vendor/cache/{path.name}": path.read_bytes() for path in found}
+
+    def lock(self, gemfile: bytes) -> bytes:
+        """The Gemfile.lock of a Gemfile, with the versions there are here."""
+        argv = ["/bin/bash", "-c", LOCK]
+        done = self.sandbox.run(argv, [self.ruby], gemfile, **self.folders)
+        assert done.status == 0, done.output
+        return done.output.encode()
+
+    def app(self) -> dict[str, bytes]:
+        """The sample app with its gems."""
+        files = files_of(APPS / "ruby")
+        return {**files, **self.files, "Gemfile.lock": self.lock(files["Gemfile"])}
