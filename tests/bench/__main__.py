@@ -7,7 +7,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import containers, deploys, doors, languages, memory, proxying, setting_up
+from tests.bench import (
+    compiled,
+    containers,
+    deploys,
+    doors,
+    languages,
+    memory,
+    proxying,
+    setting_up,
+)
 from tests.bench.measuring import Outcome, as_json, table
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance
@@ -21,6 +30,12 @@ ROWS: dict[str, Measurement] = {
             instance, name, given.runs
         )
         for name in (*languages.SAMPLES, "static")
+    },
+    **{
+        f"repush-{name}": lambda instance, given, name=name: compiled.again(
+            instance, name, given.runs
+        )
+        for name in compiled.SAMPLES
     },
     "ten-requirements": lambda instance, given: languages.ten(instance, given.runs),
     "one-more-python": lambda instance, given: languages.one_more_python(instance, given.runs),

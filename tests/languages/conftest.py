@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.buildpacks.conftest import build_root, sandbox
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance
+
+__all__ = ("build_root", "platform", "sandbox")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
-"""An app of each compiled language, pushed, fetched through the proxy, and pushed again."""
+"""An app of each language here, pushed, fetched through the proxy, and pushed again."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.buildpacks.sandbox import APPS, REPOSITORY
+from tests.buildpacks import gems
+from tests.buildpacks.sandbox import APPS, REPOSITORY, Sandbox
 from tests.e2e.instance import Instance
 
 
@@ -29,22 +30,40 @@ class Case:
         return {self.source: text.replace(self.old, self.new)}
 
 
-CASES = (Case("go", "main.go", "Hello from Go", "Hi from Go", ("Installing Go", "downloading")),)
+CASES = (
+    Case("go", "main.go", "Hello from Go", "Hi from Go", ("Installing Go", "downloading")),
+    Case("rust", "src/main.rs", "Hello from Rust", "Hi from Rust", ("Installing", "Compiling log")),
+    Case(
+        "java", "src/main/java/com/example/Hello.java", "Hello from Java", "Hi from Java",
+        ("Installing Maven",),
+    ),
+    Case("ruby", "app.rb", "Hello from Ruby", "Hi from Ruby", ("Installing gems",)),
+    Case("php", "public/index.php", "from('PHP')", "from('us')", ("Debian packages",)),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.language)
 def test_a_sample_app_is_pushed_served_and_pushed_again_from_what_is_kept(
-    platform: Instance, case: Case
+    platform: Instance, sandbox: Sandbox, case: Case
 ):
     repository = platform.repository(case.language, case.folder)
+    if case.language == "ruby":
+        for name, data in gems.Packed(sandbox).app().items():
+            (repository.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (repository.path / name).write_bytes(data)
     said = repository.deploy()
-    assert platform.get(case.language).text.strip() == case.old
+    assert platform.get(case.language).text.strip() == page(case.old)
     for words in (*case.once, *shown(case.language)):
         assert words in without_numbers(said), said
     said = repository.deploy(case.changed())
-    assert platform.get(case.language).text.strip() == case.new
+    assert platform.get(case.language).text.strip() == page(case.new)
     for words in case.once:
         assert words not in said
+
+
+def page(source: str) -> str:
+    """What the page says; PHP's is put together from two files."""
+    return re.sub(r"from\('(\w+)'\)", r"Hello from \1", source)
 
 
 def shown(language: str) -> list[str]:
