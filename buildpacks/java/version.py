@@ -3,7 +3,7 @@
 import os
 import re
 
-from lifecycle import say
+from lifecycle import debian, say
 from lifecycle.say import Failure
 
 AVAILABLE = (21, 25)  # in the stack's Debian
@@ -22,7 +22,6 @@ COMPILED_FOR = (
         r"(?:sourceCompatibility|targetCompatibility)\s*=\s*(?:JavaVersion\.VERSION_)?[\"']?(\d+)"
     ),
 )
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class Wanted:
@@ -87,7 +86,7 @@ def maven(root: str) -> str:
 
 def home(major: int) -> str:
     """Where Debian has it."""
-    return f"/usr/lib/jvm/java-{major}-openjdk-{MACHINES.get(os.uname().machine, 'amd64')}"
+    return f"/usr/lib/jvm/java-{major}-openjdk-{debian.MACHINES.get(os.uname().machine, 'amd64')}"
 
 
 def read(root: str, name: str) -> str:

@@ -25,6 +25,7 @@ LISTS = "/var/lib/apt/lists"
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?")
 URI = re.compile(r"^'(\S+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$", re.MULTILINE)
 UNKNOWN = re.compile(r"Unable to locate package (\S+)|Package '(\S+)' has no installation")
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # Debian's names of what uname says
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
 
 known: list[Any] = []  # plans of layers that exist: what they resolved stays resolved

@@ -1,6 +1,8 @@
 """Why bundler failed, in one line, from what it said."""
 
-from lifecycle import explain
+import re
+
+from lifecycle import explain, natives
 from lifecycle.say import Failure
 
 LOCK = "run bundle install, and commit Gemfile.lock"
@@ -14,11 +16,6 @@ REASONS: tuple[explain.Reason, ...] = (
         r"mysql client is missing",
         "a gem's native extension misses a library of the system",
         "add a file named Aptfile with the line: default-libmysqlclient-dev",
-    ),
-    (
-        r"checking for ([\w/.-]+\.h)\.\.\. no[\s\S]*?An error occurred while installing (\S+)",
-        "the native extension of {1} misses the header {0}",
-        "name the Debian package that has it in a file called Aptfile, one a line",
     ),
     (
         r"only supports platforms \[([^\]]*)\] but your local platform\s+is (\S+)",
@@ -63,6 +60,15 @@ REASONS: tuple[explain.Reason, ...] = (
 )
 
 
+# what a gem's extconf.rb (mkmf) looked for in vain before it gave up
+HEADER = re.compile(
+    r"checking for ([\w/.-]+\.h)\.\.\. no[\s\S]*?An error occurred while installing (\S+)"
+)
+
+
 def bundler(output: str) -> Failure:
     """The Failure for what bundler printed."""
+    if match := HEADER.search(output):
+        message = f"the native extension of the gem {match[2]} misses the header {match[1]}"
+        return Failure(message, natives.remedy(match[1]))
     return explain.tool("bundle install", output, REASONS)

@@ -17,7 +17,6 @@ MIRROR = "RUBY_MIRROR_URL"
 SERVER = "https://heroku-buildpack-ruby.s3.us-east-1.amazonaws.com"
 FOLDER = ".heroku/ruby"
 RUBY = f"/app/{FOLDER}"
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 TIMEOUT_S = 30.0
 
 
@@ -45,7 +44,7 @@ def install(source: str, cache: str, variables: dict[str, str], plan: dict[str, 
     wanted = plan["runtime"]
     say.step(f"Installing Ruby {wanted}")
     server = (variables.get(MIRROR) or os.environ.get(MIRROR) or SERVER).rstrip("/")
-    machine = MACHINES.get(os.uname().machine, "amd64")
+    machine = debian.MACHINES.get(os.uname().machine, "amd64")
     address = f"{server}/{os.environ.get('STACK', 'heroku-24')}/{machine}/ruby-{wanted}.tgz"
     os.makedirs(RUBY, exist_ok=True)
     path = f"{RUBY}.tgz"

@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 from typing import Any
 
-from lifecycle import child, config, programs, say, unchanged
+from lifecycle import child, config, debian, programs, say, unchanged
 from lifecycle.say import Failure
 
 from rust import install, manifest, reasons
 
 PACKAGES, BINS, FEATURES, PROFILE = "RUST_PACKAGE", "RUST_BIN", "RUST_FEATURES", "RUST_PROFILE"
 FLAGS = "RUST_CARGO_FLAGS"
+DEBIAN_RECORD = f"{debian.SINGLE}/rustc_{debian.MACHINES.get(os.uname().machine, 'amd64')}"
 FOLDER_OF_PROFILE = {"dev": "debug", "test": "debug", "bench": "release"}
 
 
@@ -20,7 +22,7 @@ def build(root: str, cache: str, variables: dict[str, str], base: dict[str, str]
     """cargo build --release, as the settings say; the programs end up in bin/."""
     variables = config.exported(variables)
     wanted = manifest.toolchain(root)
-    version = compiler(base)
+    version = compiler(wanted)
     say.step(f"Building with Rust {version} ({why(wanted)})")
     environment = surroundings(cache, variables, base, version)
     names = binaries(root, variables, environment)
@@ -41,11 +43,13 @@ def path(base: dict[str, str]) -> str:
     return f"{install.RUST}/bin:{base.get('PATH', '')}"
 
 
-def compiler(base: dict[str, str]) -> str:
-    """The version of the rustc that is there."""
-    _, said = child.capture(["rustc", "--version"], {**base, "PATH": path(base)}, "/")
-    words = said.split()
-    return words[1] if len(words) > 1 else "?"
+def compiler(wanted: manifest.Toolchain) -> str:
+    """The version of the Rust that is there: by Debian's record of it, without a start of it."""
+    if wanted.in_debian:
+        with open(DEBIAN_RECORD) as file:
+            found = re.search(r"^Version: (?:\d+:)?([\d.]+)", file.read(), re.MULTILINE)
+        return found[1] if found else manifest.DEBIAN
+    return wanted.text
 
 
 def surroundings(

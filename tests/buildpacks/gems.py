@@ -39,6 +39,22 @@ puts Dir.children(out).sort
 """
 
 
+NATIVE = r"""
+require "fileutils"
+require "rubygems/package"
+FileUtils.mkdir_p("/tmp/shelf/ext/shelf")
+Dir.chdir("/tmp/shelf")
+File.write("ext/shelf/extconf.rb", <<~CODE)
+  require "mkmf"
+  abort "vips/vips.h is missing" unless have_header("vips/vips.h")
+  create_makefile "shelf/shelf"
+CODE
+spec = Gem::Specification.new("shelf", "1.0.0") do |one|
+  one.summary, one.authors = "shelf", ["somebody"]
+  one.files, one.extensions = ["ext/shelf/extconf.rb"], ["ext/shelf/extconf.rb"]
+end
+Gem::Package.build(spec, true, false, "/cache/shelf.gem")
+"""
 LOCK = """
 set -e
 mkdir -p /cache/app && cd /cache/app && cat > Gemfile
@@ -72,3 +88,9 @@ class Packed:
         """The sample app with its gems."""
         files = files_of(APPS / "ruby")
         return {**files, **self.files, "Gemfile.lock": self.lock(files["Gemfile"])}
+
+    def native(self) -> bytes:
+        """A gem with an extension in C that needs a library the stack does not have."""
+        done = self.sandbox.run(["/usr/bin/ruby", "-e", NATIVE], [self.ruby], **self.folders)
+        assert done.status == 0, done.output
+        return (self.folders["cache"] / "shelf.gem").read_bytes()

@@ -164,3 +164,43 @@ def test_what_is_wrong_is_said_with_its_remedy(sandbox, app, case):
     said = failed(sandbox, change(app))
     assert said[0].startswith(message)
     assert hint in said[1]
+
+
+def test_a_native_extension_without_its_library_names_debians_package(sandbox, vendored):
+    lock = (
+        "GEM\n  remote: https://rubygems.org/\n  specs:\n    shelf (1.0.0)\n\n"
+        "PLATFORMS\n  ruby\n  x86_64-linux-gnu\n\nDEPENDENCIES\n  shelf\n"
+    )
+    files = {
+        "Gemfile": b'source "https://rubygems.org"\n\ngem "shelf"\n',
+        "Gemfile.lock": lock.encode(),
+        "vendor/cache/shelf-1.0.0.gem": vendored.native(),
+    }
+    message, hint = failed(sandbox, files)
+    assert message == "the native extension of the gem shelf misses the header vips/vips.h"
+    assert hint == "add a file named Aptfile with the line: libvips-dev"
+
+
+def test_rails_assets_are_prepared_with_values_that_only_let_it_start(sandbox, vendored):
+    """Rails is nowhere to be had here: rake of Debian stands for it, run as Rails would be."""
+    code = """
+import os, sys
+sys.path.insert(0, "/buildpacks")
+from lifecycle import child
+from ruby import rails
+os.makedirs("/tmp/app/config"), os.chdir("/tmp/app")
+open("config.ru", "w").close()
+open("Gemfile.lock", "w").write("GEM\\n  specs:\\n    railties (8.0.0)\\n    propshaft (1.0.0)\\n")
+open("bundle", "w").write("#!/bin/sh\\necho $* $RAILS_ENV ${#SECRET_KEY_BASE} >> tmp/cache/seen\\n")
+os.chmod("bundle", 0o755)
+base = {"PATH": "/tmp/app:" + os.environ["PATH"]}
+for variables in ({}, {"SECRET_KEY_BASE": "given"}):
+    rails.precompile("/tmp/app", "/cache", variables, base)
+print(open("/cache/ruby/assets/seen").read(), os.path.lexists("tmp/cache"))
+"""
+    folders = {"config": sandbox.fresh("config"), "cache": sandbox.fresh("cache")}
+    said = sandbox.run(["/usr/bin/python3", "-c", code], [], **folders).output
+    assert "neither SECRET_KEY_BASE nor RAILS_MASTER_KEY is set" in said
+    assert "exec rake assets:precompile production 128\n" in said
+    assert "exec rake assets:precompile production 5\n" in said
+    assert said.endswith("False\n"), "the link to the cache is not part of the app"

@@ -78,3 +78,22 @@ def shown(language: str) -> list[str]:
 def without_numbers(text: str) -> str:
     """Versions differ with the day."""
     return re.sub(r"\d+(\.\d+)+[\w.+~-]*", "N", text)
+
+
+GREEDY = """fn main() {
+    let eaten = vec![1u8; 3 << 30];
+    println!("cargo:warning={}", eaten.iter().map(|&one| one as u64).sum::<u64>());
+}
+"""
+
+
+def test_a_build_that_eats_its_memory_is_told_of_the_limit(platform: Instance):
+    files = {
+        "Cargo.toml": '[package]\nname = "greedy"\nversion = "0.1.0"\nedition = "2021"\n',
+        "Cargo.lock": 'version = 4\n\n[[package]]\nname = "greedy"\nversion = "0.1.0"\n',
+        "src/main.rs": "fn main() {}\n",
+        "build.rs": GREEDY,
+    }
+    said = platform.repository("greedy").fail(files)
+    assert "the build was killed: memory limit 2048 MiB" in said
+    assert "build with fewer parallel jobs, or raise build_memory_bytes in the settings" in said
