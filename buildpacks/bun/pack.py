@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any
 
-from nodejs import frameworks, installers, manifest, monorepo, pack, runtime, scripts
+from nodejs import frameworks, installers, manifest, monorepo, pack, scripts
 from nodejs.installers import Installer
 from nodejs.manifest import Package
 
@@ -61,24 +61,13 @@ def entry(root: str) -> str:
 def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
     """The nodejs pack's layers, over a runtime that is Bun."""
     if not manifest.exists(root, "package.json"):
-        return [bare_runtime(version(root, None))]
+        return pack.programs(None, f"bun@{version(root, None)}")
     package, app = pack.packages(root, config)
     installer = chosen(package)
-    wanted = runtime.text("", ("bun", version(root, package)))
+    wanted = f"bun@{version(root, package)}"
     shape = frameworks.outcome(app).shape
     builds = bool(scripts.to_run(package, app))
     return pack.layers(package, installer, wanted, shape, builds=builds)
-
-
-def bare_runtime(wanted: str) -> dict[str, Any]:
-    return {
-        "name": "runtime",
-        "pack": "nodejs",
-        "runtime": f"bun@{wanted}",
-        "files": [],
-        "provides": [pack.NODE],
-        "shared": True,
-    }
 
 
 def chosen(package: Package) -> Installer | None:

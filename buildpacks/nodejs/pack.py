@@ -30,9 +30,10 @@ from nodejs.manifest import Package
 
 LANGUAGE = "Node.js"
 LOOKS_FOR = "package.json"
-NODE = ".heroku/node"
+NODE, TOOLS = ".heroku/node", ".heroku/tools"
 LAYERS = {
     "runtime": runtime.install,
+    "tools": runtime.tools,
     "dependencies": install.production,
     "build-dependencies": install.everything,
 }
@@ -56,41 +57,45 @@ def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
     package, app = packages(root, config)
     installer = installers.chosen(package)
     made = frameworks.outcome(app)
-    wanted = runtime.text(versions.node_range(package), named(installer))
+    wanted = f"node@{versions.node_range(package)}"
     return layers(package, installer, wanted, made.shape, builds=bool(scripts.to_run(package, app)))
-
-
-def named(installer: Installer | None) -> tuple[str, str]:
-    return (installer.name, installer.version) if installer else ("", "")
 
 
 def layers(
     package: Package, installer: Installer | None, wanted: str, shape: str, *, builds: bool
 ) -> list[dict[str, Any]]:
-    """The plan for a shape of app; those that only the build needs are not in the image."""
-    first: dict[str, Any] = {"name": "runtime", "pack": "nodejs", "runtime": wanted, "files": []}
-    first.update(provides=[NODE], shared=True)
+    """The plan for a shape of app over a runtime such as `node@24.x`."""
+    found = programs(installer, wanted)
     if shape == SITE:
-        first["build_only"] = True
+        found = [{**layer, "build_only": True} for layer in found]
     if installer is None or installer.committed:
-        return [first]
+        return found
     files = installers.key_files(package, installer)
     common = {
         "pack": "nodejs",
-        "runtime": wanted,
+        "runtime": found[-1]["runtime"],
         "files": files,
         "provides": installer.provides(package),
         "shared": False,
         "grows": True,
         "variables": manifest.variables(package.root, files),
     }
-    found = [first]
     if shape == SERVER:
         found.append({"name": "dependencies", **common})
     if shape in (SITE, BUNDLE) or (package_tools(package) and builds):
         found.append(
             {"name": "build-dependencies", **common, "extends": "dependencies", "build_only": True}
         )
+    return found
+
+
+def programs(installer: Installer | None, wanted: str) -> list[dict[str, Any]]:
+    """What runs the app, and the installer where that is not what comes along with it."""
+    shared = {"pack": "nodejs", "files": [], "shared": True}
+    found = [{"name": "runtime", **shared, "runtime": wanted, "provides": [NODE]}]
+    if installer is not None and installer.version and wanted.startswith("node@"):
+        both = f"{wanted} {installer.name}@{installer.version}"
+        found.append({"name": "tools", **shared, "runtime": both, "provides": [TOOLS]})
     return found
 
 
@@ -139,9 +144,9 @@ def environment(root: str, config: dict[str, str]) -> dict[str, str]:
     _, app = packages(root, config)
     if frameworks.outcome(app).shape == SITE:
         return {}
-    path = [f"/app/{NODE}/bin", "/app/node_modules/.bin"]
+    path = [f"/app/{TOOLS}/bin", f"/app/{NODE}/bin", "/app/node_modules/.bin"]
     if app.folder:
-        path.insert(1, f"/app/{app.folder}/node_modules/.bin")
+        path.insert(2, f"/app/{app.folder}/node_modules/.bin")
     found = {
         "PATH": ":".join([*path, "$PATH"]),
         "NODE_ENV": "production",

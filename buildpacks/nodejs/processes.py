@@ -106,7 +106,9 @@ def missing_program(app: Package, word: str) -> None:
     folders = dict.fromkeys((app.root, os.path.join(app.root, app.folder)))
     bins = [os.path.join(folder, "node_modules/.bin") for folder in folders]
     found = next((path for one in bins if os.path.lexists(path := os.path.join(one, word))), "")
-    if not found and shutil.which(word, path=f"{runtime.NODE}/bin:/usr/bin:/bin"):
+    if not found and shutil.which(
+        word, path=f"{runtime.TOOLS}/bin:{runtime.NODE}/bin:/usr/bin:/bin"
+    ):
         return
     package = re.search(
         r"node_modules/((?:@[^/]+/)?[^/]+)/(?!.*node_modules/)", os.path.realpath(found)

@@ -1,4 +1,4 @@
-"""The runtime layer: Node, npm, and what else installs packages, at /app/.heroku/node.
+"""What runs an app, and what installs its packages: a layer each, for all apps alike.
 
 All of it comes from the package registry, which carries every release of Node, yarn,
 pnpm, Bun and Deno, so that no other host need be reached (corepack would fetch
@@ -17,20 +17,13 @@ from lifecycle.say import Failure
 from nodejs import explain
 
 NODE = "/app/.heroku/node"
+TOOLS = "/app/.heroku/tools"
 # the npm that comes with the stack wants a recent Node; older ones get an npm of their time
 NPM_BY_MAJOR = ((20, "10"), (18, "10"), (16, "9"), (14, "9"), (12, "8"), (0, "6"))
 OWN_NPM_FROM = 22
 YARN_BERRY = "@yarnpkg/cli-dist"
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 CPU = "/proc/cpuinfo"
-
-
-def text(node_range: str, installer: tuple[str, str]) -> str:
-    """`node@RANGE`, and the installer where it is not the npm that comes along."""
-    parts = [f"node@{node_range}"] if node_range else []
-    if installer[1]:
-        parts.append("@".join(installer))
-    return " ".join(parts)
 
 
 def parts(text: str) -> dict[str, str]:
@@ -46,22 +39,33 @@ def parts(text: str) -> dict[str, str]:
 
 
 def install(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
-    """What the plan's runtime names: Node in a range, an installer of a version."""
-    wanted = parts(plan["runtime"])
+    """Node, Bun or Deno in a range, at /app/.heroku/node."""
+    ((name, wanted),) = parts(plan["runtime"]).items()
     base = environment(cache, variables, stack_node())
     os.makedirs(f"{NODE}/bin", exist_ok=True)
-    if "node" in wanted:
-        say.step("Installing Node.js")
-        version = node(wanted.pop("node"), base)
-        major = int(version.split(".")[0])
-        if "npm" not in wanted and major < OWN_NPM_FROM:
-            wanted["npm"] = next(npm for least, npm in NPM_BY_MAJOR if major >= least)
-        say.detail(f"Node {version}")
+    if name != "node":
+        single_file(name, wanted, NODE, base)
+        return
+    say.step("Installing Node.js")
+    version = node(wanted, base)
+    major = int(version.split(".")[0])
+    if major < OWN_NPM_FROM:
+        fitting = next(npm for least, npm in NPM_BY_MAJOR if major >= least)
+        tool("npm", fitting, NODE, base)
+    say.detail(f"Node {version}")
+
+
+def tools(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
+    """The installer of a version, at /app/.heroku/tools, run by the Node of the layer below."""
+    wanted = parts(plan["runtime"])
+    wanted.pop("node")
+    base = environment(cache, variables, stack_node())
+    os.makedirs(f"{TOOLS}/bin", exist_ok=True)
     for name, version in wanted.items():
-        if name in ("bun", "deno"):
-            single_file(name, version, base)
+        if name == "bun":
+            single_file(name, version, TOOLS, base)
         else:
-            tool(name, version, base)
+            tool(name, version, TOOLS, base)
 
 
 def stack_node() -> str:
@@ -73,13 +77,15 @@ def stack_node() -> str:
 
 
 def npm(node: str) -> list[str]:
-    """npm's argv with a Node of this folder and the npm beside it, however it is linked."""
-    return [f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js"]
+    """npm's argv with a Node of this folder: the npm asked for, or the one beside it."""
+    program = "lib/node_modules/npm/bin/npm-cli.js"
+    asked = node == NODE and os.path.isfile(f"{TOOLS}/{program}")
+    return [f"{node}/bin/node", f"{TOOLS if asked else node}/{program}"]
 
 
 def environment(cache: str, variables: dict[str, str], node: str) -> dict[str, str]:
     """What installers get: their caches on the app's cache mount, and no chatter."""
-    path = f"{node}/bin:/app/node_modules/.bin:{os.environ.get('PATH', '')}"
+    path = f"{TOOLS}/bin:{node}/bin:/app/node_modules/.bin:{os.environ.get('PATH', '')}"
     given = {**os.environ, **config.exported(variables)}
     return {
         **registries(given),
@@ -191,11 +197,11 @@ def architecture() -> str:
 # -- what installs packages --------------------------------------------------------------
 
 
-def tool(name: str, version: str, base: dict[str, str]) -> None:
-    """npm, yarn or pnpm of a version, beside Node."""
+def tool(name: str, version: str, prefix: str, base: dict[str, str]) -> None:
+    """npm, yarn or pnpm of a version, below a prefix."""
     berry = name == "yarn" and not version.lstrip("^~=v").startswith(("1", "0"))
     package = YARN_BERRY if berry else name
-    argv = [*npm(stack_node()), "install", "--global", "--prefix", NODE, "--loglevel=error"]
+    argv = [*npm(stack_node()), "install", "--global", "--prefix", prefix, "--loglevel=error"]
     if name != "pnpm":  # whose script puts its program in place
         argv.append("--ignore-scripts")
     done = child.run([*argv, "--force", f"{package}@{version}"], base, "/tmp")
@@ -207,7 +213,7 @@ def tool(name: str, version: str, base: dict[str, str]) -> None:
     say.detail(f"{name} {version}")
 
 
-def single_file(name: str, version: str, base: dict[str, str]) -> None:
+def single_file(name: str, version: str, prefix: str, base: dict[str, str]) -> None:
     """Bun or Deno of a version: one program each; Bun's for older processors where needed."""
     say.step(f"Installing {name.capitalize()}")
     package = f"@oven/bun-linux-{architecture()}"
@@ -224,10 +230,10 @@ def single_file(name: str, version: str, base: dict[str, str]) -> None:
             )
         raise explain.npm(done.output)
     inside = f"{folder}/{name}" if name == "deno" else f"{folder}/bin/{name}"
-    shutil.move(inside, f"{NODE}/bin/{name}")
+    shutil.move(inside, f"{prefix}/bin/{name}")
     if name == "bun":
-        os.symlink("bun", f"{NODE}/bin/bunx")
-    _, found = child.capture([f"{NODE}/bin/{name}", "--version"], base, "/")
+        os.symlink("bun", f"{prefix}/bin/bunx")
+    _, found = child.capture([f"{prefix}/bin/{name}", "--version"], base, "/")
     say.detail(f"{name.capitalize()} {found.split()[0 if name == 'bun' else 1]}")
 
 

@@ -57,7 +57,7 @@ def run(
 
 
 def search_path(root: Package, app: Package, base: dict[str, str]) -> str:
-    folders = [runtime.NODE + "/bin"]
+    folders = [f"{runtime.TOOLS}/bin", f"{runtime.NODE}/bin"]
     folders += [
         os.path.join(root.root, folder, "node_modules/.bin") for folder in {"": 1, app.folder: 1}
     ]

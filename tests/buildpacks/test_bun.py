@@ -48,7 +48,7 @@ def test_bun_may_install_for_an_app_that_node_runs(sandbox):
     built = sandbox.build(locked(sandbox, document, BUN))
     assert built.status == 0, built.output
     assert "-----> Node.js app detected" in built.output
-    assert built.plan[0]["runtime"] == "node@* bun@1"
+    assert built.plan[1]["runtime"] == "node@* bun@1"
     with sandbox.serving(built) as site:
         assert site.get().body.startswith(b"hello v")
 
