@@ -6,11 +6,9 @@ content may have the files of one (merge): ask stored() where a layer's files ar
 whose they are.
 """
 
-import errno
 import logging
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +17,9 @@ from pathlib import Path
 
 from paas.errors import PaasError
 from paas.failpoints import failpoint
-from paas.image import durable, owners
+from paas.image import building, durable, owners
 from paas.image import record as records
+from paas.image.building import Building
 from paas.image.collection import Collection
 from paas.image.durable import remove_tree
 from paas.image.holds import Holds, Lease
@@ -31,7 +30,6 @@ from paas.model.release import Layer
 log = logging.getLogger(__name__)
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-BUILDING = "building"
 USED_WITHIN_S = 3600.0  # how precisely it is known when a layer was last used
 
 
@@ -49,7 +47,7 @@ class Layers:
         self.holds = Holds()
         self._records = Records()
         self._damaged: set[str] = set()  # told once
-        self._in_hand: set[Path] = set()  # what is in building/ and not to be swept away
+        self._building = Building(root)
 
     # -- finding -------------------------------------------------------------------
 
@@ -153,30 +151,11 @@ class Layers:
 
     def new_upper(self, uid_base: int) -> Path:
         """An empty directory `files` with a sibling `work`, for an overlay owned by uid_base."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.root.chmod(0o700)  # setuid programs of apps are in there
-        home = self._in_building(secrets.token_hex(6))
-        for path in (home / "files", home / "work"):
-            path.mkdir(parents=True)
-            os.chown(path, uid_base, uid_base)
-        return home / "files"
+        return self._building.new_upper(uid_base)
 
     def take(self, parent: int, name: str, uid_base: int) -> Path:
-        """A directory in another (a descriptor of it) as a draft, by rename: to be adopted next.
-
-        Who filled it may have put a link in its place: PaasError then.
-        """
-        draft = self.new_upper(uid_base)
-        draft.rmdir()
-        try:
-            os.rename(name, draft, src_dir_fd=parent)
-            if draft.is_symlink() or not draft.is_dir():
-                raise PaasError("a layer is no directory", "do it again")
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            self.discard(draft)
-            raise
-        return draft
+        """A directory in another (a descriptor of it) as a draft, by rename: to be adopted next."""
+        return self._building.take(parent, name, uid_base)
 
     def adopt(
         self, upper: Path, layer_id: str, uid_base: int, *, app: int = 0, common: bool = False
@@ -186,7 +165,7 @@ class Layers:
         app: the id of the app whose builds alone may use it. common: store it in the common
         range. Where that layer exists already the upper is dropped and that one returned.
         """
-        draft, home = self._draft(upper), self._checked(layer_id)
+        draft, home = self._building.draft(upper), self._checked(layer_id)
         if common:
             owners.shift(upper, uid_base, self.common_base)
             uid_base = self.common_base
@@ -207,7 +186,7 @@ class Layers:
                 existing = None
                 self._records.put(record)
                 self.holds.touch(layer_id, made=True)
-        self._in_hand.discard(draft)
+        self._building.leave(draft)
         if existing is not None:
             remove_tree(draft)
             return existing
@@ -235,9 +214,7 @@ class Layers:
 
     def discard(self, upper: Path) -> None:
         """Delete an upper that shall not become a layer. Idempotent."""
-        draft = self._draft(upper)
-        remove_tree(draft)
-        self._in_hand.discard(draft)
+        self._building.bury(self._building.draft(upper))
 
     # -- the same content ----------------------------------------------------------
 
@@ -279,22 +256,24 @@ class Layers:
             record = self.record(layer_id)
             if record is None or not record.same_as or layer_id in self.holds.held():
                 return None
-            return self._grave(self._home(layer_id) / "files")
+            return self._building.grave(self._home(layer_id) / "files")
 
     def _rewrite(self, old: Record, new: Record, needs: Record | None = None) -> bool:
         """Replace a layer's record in one step, unless it (or the one it needs) has changed."""
         home = self._checked(old.layer.id)
         draft = records.draft(home, new)
-        with self.holds.lock:
-            now = self._records.get
-            if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
-                draft.unlink(missing_ok=True)
-                return False
-            used = self.used_at(old.layer.id)
-            os.utime(draft, (used, used))
-            failpoint("merge.record")
-            draft.rename(home / records.NAME)
-            self._records.put(new)
+        try:
+            with self.holds.lock:
+                now = self._records.get
+                if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
+                    return False
+                used = self.used_at(old.layer.id)
+                os.utime(draft, (used, used))
+                failpoint("merge.record")
+                draft.rename(home / records.NAME)
+                self._records.put(new)
+        finally:
+            draft.unlink(missing_ok=True)
         failpoint("merge.recorded")
         durable.sync_directory(home)
         return True
@@ -321,14 +300,11 @@ class Layers:
         """Have a layer be gone at once; where its files are to be deleted. None: it was gone."""
         with self.holds.lock:
             self._records.drop(layer_id)
-            return self._grave(self._checked(layer_id))
+            return self._building.grave(self._checked(layer_id))
 
     def bury(self, grave: Path, remove: Callable[[Path], None] = remove_tree) -> None:
         """Delete what was taken away; OSError for what cannot be, which is a stray from then on."""
-        try:
-            remove(grave)
-        finally:
-            self._in_hand.discard(grave)
+        self._building.bury(grave, remove)
 
     def sweep(self) -> None:
         """Delete what interrupted builds and removals left, in the background."""
@@ -337,28 +313,8 @@ class Layers:
 
     def strays(self) -> Sequence[Path]:
         """What is in building/ and in nobody's hands, and records that were never put in place."""
-        building = self.root / BUILDING
-        found = list(building.iterdir()) if building.is_dir() else []
         drafts = [path for name in self._names() for path in records.drafts(self.root / name)]
-        return [path for path in (*found, *drafts) if path not in self._in_hand]
-
-    def _grave(self, path: Path) -> Path | None:
-        grave = self._in_building(f"removed-{secrets.token_hex(6)}")
-        grave.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.rename(grave)
-        except OSError as error:
-            self._in_hand.discard(grave)
-            if error.errno == errno.ENOENT:
-                return None
-            raise
-        return grave
-
-    def _in_building(self, name: str) -> Path:
-        """A new place in building/, in hand before it is there."""
-        path = self.root / BUILDING / name
-        self._in_hand.add(path)
-        return path
+        return [*self._building.strays(), *drafts]
 
     # -- places --------------------------------------------------------------------
 
@@ -367,7 +323,7 @@ class Layers:
         entries = sorted(self.root.iterdir()) if self.root.is_dir() else []
         for entry in entries:
             known = self._records.get(entry.name) or (entry / records.NAME).is_file()
-            if entry.name != BUILDING and ID.fullmatch(entry.name) and known:
+            if entry.name != building.NAME and ID.fullmatch(entry.name) and known:
                 yield entry.name
 
     def _used(self, layer_id: str) -> None:
@@ -375,11 +331,6 @@ class Layers:
         if time.time() - self.used_at(layer_id) > USED_WITHIN_S:
             with suppress(OSError):  # a shared one may be on a read-only filesystem
                 os.utime(self._home(layer_id) / records.NAME)
-
-    def _draft(self, upper: Path) -> Path:
-        if upper.name != "files" or upper.parent.parent != self.root / BUILDING:
-            raise PaasError(f"{upper} was not made by new_upper")
-        return upper.parent
 
     def _home(self, layer_id: str) -> Path:
         own = self._checked(layer_id)
@@ -390,6 +341,6 @@ class Layers:
         return own
 
     def _checked(self, layer_id: str) -> Path:
-        if not ID.fullmatch(layer_id) or layer_id == BUILDING:
+        if not ID.fullmatch(layer_id) or layer_id == building.NAME:
             raise PaasError(f"{layer_id[:80]!r} is not a layer's id")
         return self.root / layer_id
