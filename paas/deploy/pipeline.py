@@ -93,6 +93,7 @@ def deploy_image(
         noted(platform, app.name, actor, "deploy", f"Deploy {words}", begun=True) as note,
     ):
         refuse_locked(app)
+        room.admit(platform, app.name, f"the deploy of {words}", console)
         image, manifest = obtain(app)
         failpoint("image.obtained")
         current = platform.store.releases.current(app)

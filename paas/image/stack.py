@@ -132,7 +132,7 @@ class Stack:
         """Whether it is a layer of a stack made before this one, which an upgrade left behind."""
         mine = self._id("run")
         made_at = self.layers.used_at
-        ours = layer_id in (mine, self._id("build"))
+        ours = layer_id in (mine, self._id("build"), self._tools_id)
         is_one = ID.fullmatch(layer_id) is not None
         return is_one and not ours and 0 < made_at(layer_id) < made_at(mine)
 

@@ -1,8 +1,9 @@
 """Build caches: each app's bounded in size, all of them together, and none kept for ever.
 
-Touches: <state_dir>/cache. A cache is only touched under its app's lock, when no build
-can be using it; what is inside, the app's builds wrote. A tool's folder goes as a whole:
-half a package cache would be worse than none.
+Touches: <state_dir>/cache, and <state_dir>/dockerfile where Dockerfiles' cache mounts are.
+A cache is only touched under its app's lock, when no build can be using it; what is
+inside, the app's builds wrote. A tool's folder goes as a whole: half a package cache
+would be worse than none.
 """
 
 import os
@@ -32,37 +33,43 @@ class Cache:
     bytes: int
 
 
-def root(platform: Platform) -> Path:
-    return platform.settings.state_dir / "cache"
+def roots(platform: Platform) -> tuple[Path, ...]:
+    """Where caches are: of buildpacks and of Dockerfiles."""
+    return platform.settings.state_dir / "cache", platform.settings.state_dir / "dockerfile"
 
 
-def path_of(platform: Platform, app: App) -> Path:
-    return root(platform) / str(app.id)
+def paths_of(platform: Platform, app: App) -> list[Path]:
+    """An app's caches, those that are there."""
+    found = [root / str(app.id) for root in roots(platform)]
+    return [path for path in found if path.is_dir()]
 
 
 def caches(round_: Round) -> None:
     """Caches of nobody, of apps not built for long, and whatever goes beyond the bounds."""
     if round_.wish.only is None:
         leftovers(round_)
-    kept = [cache for app in round_.apps() if (cache := trimmed(round_, app)) is not None]
+    kept = [
+        cache
+        for app in round_.apps()
+        for path in paths_of(round_.platform, app)
+        if (cache := trimmed(round_, app, path)) is not None
+    ]
     if round_.wish.only is None:
         bound_all(round_, kept)
 
 
 def leftovers(round_: Round) -> None:
     """What interrupted removals left, and caches of apps that are gone: ids are not used again."""
-    found = listing(root(round_.platform))  # before the apps: an app is there before its cache
+    # before the apps: an app is there before its cache
+    found = [path for root in roots(round_.platform) for path in listing(root)]
     ids = {str(app.id) for app in round_.platform.store.apps.list()}
     for path in found:
         if REMOVED.fullmatch(path.name) or (path.name.isdecimal() and path.name not in ids):
             round_.delete("cache", path, name=path.name)
 
 
-def trimmed(round_: Round, known: App) -> Cache | None:
+def trimmed(round_: Round, known: App, path: Path) -> Cache | None:
     """An app's cache after what is too old or too large in it has gone; None when none is left."""
-    path = path_of(round_.platform, known)
-    if not path.is_dir():
-        return None
     with round_.undisturbed(known) as app:
         if app is None:
             return None
@@ -110,22 +117,23 @@ def spare(round_: Round) -> list[Spare]:
 
         return remove
 
-    found = [(app, path_of(round_.platform, app)) for app in round_.apps()]
-    return [Spare(path.stat().st_ctime, removal(app, path)) for app, path in found if path.is_dir()]
+    found = [(app, path) for app in round_.apps() for path in paths_of(round_.platform, app)]
+    return [Spare(path.stat().st_ctime, removal(app, path)) for app, path in found]
 
 
 def purge(round_: Round, app: App) -> None:
     """All of an app's cache; the caller holds its lock."""
-    path = path_of(round_.platform, app)
-    if path.is_dir():
+    for path in paths_of(round_.platform, app):
         drop(round_, app, path)
 
 
 def drop(round_: Round, app: App, path: Path) -> None:
     """Have a cache, or a part of one, be gone at once, and then delete it."""
-    name = app.name if path.parent == root(round_.platform) else path.name
+    whole = path.parent in roots(round_.platform)
+    name = app.name if whole else path.name
     if not round_.wish.dry:
-        grave = root(round_.platform) / f".removed-{secrets.token_hex(6)}"
+        root = path.parent if whole else path.parent.parent
+        grave = root / f".removed-{secrets.token_hex(6)}"
         path.rename(grave)
         path = grave
     round_.delete("cache", path, name=name, app=app.name)

@@ -100,7 +100,7 @@ def app_size(
         app.name,
         own=layer_bytes(platform, errands, stored - several),
         shared=layer_bytes(platform, errands, stored & several),
-        cache=taken(errands, caches.path_of(platform, app)),
+        cache=taken(errands, *caches.paths_of(platform, app)),
         repository=taken(errands, platform.repositories.path(app.name)),
         logs=taken(errands, *logs),
         scratch=taken(errands, *scratch),

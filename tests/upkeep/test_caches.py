@@ -1,5 +1,6 @@
 """Build caches are bounded, by app and together; nobody's go, and none under a build."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,21 @@ def test_what_a_build_left_in_its_cache_leads_nowhere(
     collect(everything=True)
     assert not path.exists()
     assert (tmp_path / "precious").exists()
+
+
+def test_what_dockerfiles_keep_is_bounded_and_goes_alike(platform: Platform, collect: Collect):
+    app = platform.store.apps.create("blog")
+    path = platform.settings.state_dir / "dockerfile" / str(app.id)
+    (path / "mounts").mkdir(parents=True)
+    (path / "mounts" / "x").write_bytes(os.urandom(3 * MIB))
+    (path / "steps.json").write_text("{}")
+    platform.store.properties.set(app, "gc", "cache-size", "1m")
+    assert freed(collect(), "cache") == ["mounts"]
+    assert [one.name for one in path.iterdir()] == ["steps.json"]
+    assert freed(collect(everything=True), "cache") == ["blog"]
+    (path.parent / "77").mkdir()
+    assert freed(collect(), "cache") == ["77"]
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_cache_can_be_purged_by_hand(admin: Admin, platform: Platform):
