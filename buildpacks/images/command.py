@@ -1,4 +1,4 @@
-"""The verbs: import, build, push. Their options come from the daemon, as a file of JSON."""
+"""The verbs: import, build, push, login. Their options come from the daemon, as a file of JSON."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from lifecycle.say import Failure
 RESULT, OPTIONS = "/result", "/config/options.json"
 VERBS = {
     "build": ("images.building", "build"),
+    "login": ("images.pushing", "login"),
+    "push": ("images.pushing", "push"),
     "import": ("images.importing", "import_image"),
 }
 

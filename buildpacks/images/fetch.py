@@ -2,28 +2,39 @@
 
 Source: containers-transports(5), skopeo-copy(1). The folder is skopeo's `dir:`, which takes
 descriptions as they are (an OCI layout would lose Docker's HEALTHCHECK). A registry's
-blobs that the daemon has unpacked before are not fetched again: skopeo finds a file of
-their size there.
+blobs that the daemon has unpacked before are not fetched again.
 """
 
+import hashlib
 import json
 import os
 import sys
 import tarfile
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle.say import Failure
 
+from images import layout
 from images.tools import capture, run
 
 CHUNK = 1 << 20
 NAMES_AT_MOST = 20_000
 AUTHENTICATION = "/config/auth.json"
 ARCHIVE = "/work/archive.tar"
+STAGE = "/work/stage"
+BLOBS = f"{STAGE}/blobs/sha256"
+FAILURE = "the image cannot be fetched"
 
 
-def fetch(source: dict[str, Any], folder: str, limit_bytes: int) -> set[str]:
-    """Copy the image to the folder; digests of layers that were not fetched since we have them."""
+class Fetched(NamedTuple):
+    """The image's digest where it came from ("": unknown), and digests of layers not fetched."""
+
+    digest: str
+    reused: set[str]
+
+
+def fetch(source: dict[str, Any], folder: str, limit_bytes: int) -> Fetched:
+    """Copy the image to the folder."""
     os.makedirs(folder)
     if source["kind"] == "registry":
         return from_registry(source, folder)
@@ -33,11 +44,11 @@ def fetch(source: dict[str, Any], folder: str, limit_bytes: int) -> set[str]:
         receive(limit_bytes)
         copy(archive_name(source.get("name", "")), folder)
         os.unlink(ARCHIVE)
-    return set()
+    return Fetched("", set())
 
 
 def copy(source: str, folder: str, *options: str) -> None:
-    run(["skopeo", "copy", *options, source, f"dir:{folder}"], "the image cannot be fetched")
+    run(["skopeo", "copy", *options, source, f"dir:{folder}"], FAILURE)
 
 
 # -- archives --------------------------------------------------------------------------------
@@ -102,25 +113,58 @@ def tagged_images() -> list[Any]:
 # -- registries --------------------------------------------------------------------------------
 
 
-def from_registry(source: dict[str, Any], folder: str) -> set[str]:
-    """Pull, without the layers whose digests are known."""
+def from_registry(source: dict[str, Any], folder: str) -> Fetched:
+    """Pull, without the layers whose digests are known.
+
+    Into an OCI layout first: only there skopeo takes a file of a blob's size for the blob.
+    A Docker image's own description is asked for beside it, since that layout has another.
+    """
     reference = f"docker://{source['reference']}"
     options = ["--authfile", AUTHENTICATION] if os.path.exists(AUTHENTICATION) else []
-    verify = [] if not source.get("insecure") else ["--tls-verify=false"]
-    layers = described(reference, [*options, *verify])
-    known = {digest: size for digest, size in layers if digest in set(source.get("known", ()))}
-    for digest, size in known.items():
-        with open(os.path.join(folder, digest.removeprefix("sha256:")), "wb") as file:
-            file.truncate(size)
-    copy(reference, folder, *options, *(f"--src-{one.removeprefix('--')}" for one in verify))
-    return set(known)
+    verify = ["--tls-verify=false"] if source.get("insecure") else []
+    digest, layers = described(reference, [*options, *verify])
+    known = {name: size for name, size in layers if name in set(source.get("known", ()))}
+    place(known)
+    words = ["skopeo", "copy", *options, *(f"--src-{one.removeprefix('--')}" for one in verify)]
+    run([*words, reference, f"oci:{STAGE}:image"], FAILURE)
+    config = capture(
+        ["skopeo", "inspect", "--config", "--raw", *options, *verify, reference], FAILURE
+    )
+    settle(folder, config.encode())
+    return Fetched(digest, set(known))
 
 
-def described(reference: str, options: list[str]) -> list[tuple[str, int]]:
-    """Digest and size of each layer of the image for this machine."""
-    text = capture(["skopeo", "inspect", *options, reference], "the image cannot be fetched")
+def described(reference: str, options: list[str]) -> tuple[str, list[tuple[str, int]]]:
+    """The image's digest, and digest and size of each of its layers, for this machine."""
+    text = capture(["skopeo", "inspect", *options, reference], FAILURE)
     try:
-        layers = json.loads(text)["LayersData"]
-        return [(str(layer["Digest"]), int(layer["Size"])) for layer in layers]
+        found = json.loads(text)
+        layers = [(str(layer["Digest"]), int(layer["Size"])) for layer in found["LayersData"]]
+        return str(found["Digest"]), layers
     except (ValueError, KeyError, TypeError):
-        return []
+        return "", []
+
+
+def place(known: dict[str, int]) -> None:
+    """Files of the size of blobs that need not be fetched."""
+    os.makedirs(BLOBS)
+    for digest, size in known.items():
+        with open(os.path.join(BLOBS, digest.removeprefix("sha256:")), "wb") as file:
+            file.truncate(size)
+
+
+def settle(folder: str, config: bytes) -> None:
+    """The layout as a folder of the same form as archives give."""
+    index = layout.document(os.path.join(STAGE, "index.json"))
+    name = layout.checked((index.get("manifests") or [None])[0])
+    manifest = layout.document(os.path.join(BLOBS, name.removeprefix("sha256:")))
+    digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+    manifest["config"] = {"digest": digest, "size": len(config)}
+    for entry in os.listdir(BLOBS):
+        os.rename(os.path.join(BLOBS, entry), os.path.join(folder, entry))
+    for target, data in (
+        (layout.path_of(folder, digest), config),
+        (os.path.join(folder, "manifest.json"), json.dumps(manifest).encode()),
+    ):
+        with open(target, "wb") as file:
+            file.write(data)

@@ -14,15 +14,17 @@ RESULT = "/result"
 
 def import_image(options: dict[str, Any]) -> int:
     """Everything of one image, for the daemon to take over; see `result` for what it is told."""
-    reused = fetch.fetch(options["source"], FOLDER, options["bytes"])
+    fetched = fetch.fetch(options["source"], FOLDER, options["bytes"])
     image = layout.read(FOLDER)
     budget = untar.Budget(options["bytes"], options["entries"])
     layers = [
-        unpacked(number, blob, budget, reused=blob.digest in reused)
+        unpacked(number, blob, budget, reused=blob.digest in fetched.reused)
         for number, blob in enumerate(image.blobs)
     ]
     results.write(
-        RESULT, "image", {"digest": image.digest, "config": image.config, "layers": layers}
+        RESULT,
+        "image",
+        {"digest": fetched.digest or image.digest, "config": image.config, "layers": layers},
     )
     return 0
 

@@ -14,7 +14,7 @@ NOISE = ("Getting image source signatures", "Writing manifest", "Storing signatu
 WORDS = (
     (r"manifest unknown|name unknown|repository name not known", "there is no such image"),
     (
-        r"unauthorized|authentication required|access to the resource is denied|denied: ",
+        r"unauthorized|authentication required|invalid username/password|is denied|denied: ",
         "the registry wants a login that it accepts",
     ),
     (r"no such host|server misbehaving", "the registry's name is not known"),

@@ -34,6 +34,7 @@ NAMESPACES = {
     "logs": "What apps say",
     "mirrors": "Where builds get packages from",
     "ps": "Scale, start, stop and look at processes",
+    "registry": "Where releases are pushed to, and logins at registries",
     "releases": "Versions of an app, and going back to one",
     "repo": "An app's repository and build cache, made smaller",
     "resource": "Limits of memory, processors, processes and bandwidth",

@@ -9,7 +9,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.console import Console
 from paas.deploy import pipeline
-from paas.deploy.images import catalogue, importing, obtaining, registries, sources
+from paas.deploy.images import catalogue, elsewhere, importing, obtaining, registries, sources
 from paas.errors import PaasError, UsageError
 from paas.model import reference
 from paas.model.app import App
@@ -18,7 +18,6 @@ from paas.model.release import Image
 from paas.platform import Platform
 
 STANDARD_INPUT = "-"
-SOURCE = ("git", "source-image")
 
 
 @command("git:from-image", Permission.WRITE)
@@ -39,7 +38,7 @@ def from_image(
     source = Source(context, image)
     deploy(context, app, source.words, source.obtain, signature(author, email))
     kept = source.text if source.can_be_asked_again else None
-    context.platform.store.properties.set(app, *SOURCE, kept)
+    context.platform.store.properties.set(app, *elsewhere.SOURCE, kept)
 
 
 @command("git:load-image", Permission.WRITE)
@@ -64,7 +63,7 @@ def load_image(
         return obtaining.for_app(context.platform, found, context.console)
 
     deploy(context, app, f"image {wanted}", obtain, signature(author, email))
-    context.platform.store.properties.set(app, *SOURCE, None)
+    context.platform.store.properties.set(app, *elsewhere.SOURCE, None)
 
 
 def signature(author: str | None, email: str | None) -> str:
@@ -149,7 +148,7 @@ def of_reference(platform: Platform, app: App, text: str, console: Console, acto
 def deploy_again(context: Context, app: App) -> None:
     """Deploy what git:from-image deployed, as it is now; what cannot be asked again stays."""
     current = pipeline.deployed(context.platform, app)
-    text = context.platform.store.properties.get(app, *SOURCE)
+    text = context.platform.store.properties.get(app, *elsewhere.SOURCE)
     if text is not None:
         source = Source(context, text)
         deploy(context, app, source.words, source.obtain, again=True)

@@ -33,6 +33,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     logs,
     mirrors,
     ps,
+    registry_images,
     releases,
     resource,
     restore,

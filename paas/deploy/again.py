@@ -1,8 +1,9 @@
-"""Again: the image of a release whose layers are not here, built from its commit."""
+"""Again: the image of a release whose layers are not here, fetched, or built from its commit."""
 
 from paas.console import Console
 from paas.deploy import builders
 from paas.deploy import release as tasks
+from paas.deploy.images import elsewhere
 from paas.deploy.source import inspect
 from paas.errors import PaasError
 from paas.model.app import App
@@ -17,17 +18,20 @@ def whole(platform: Platform, image: Image) -> bool:
 
 
 def image_of(platform: Platform, app: App, release: Release, console: Console) -> Image:
-    """The release's image as it is, or built again where parts of it are not here.
+    """The release's image as it is, or made again where parts of it are not here.
 
     Raises PaasError when it cannot be: the commit is gone, or the build fails.
     """
     if whole(platform, release.image):
         return release.image
+    kept = elsewhere.image_of(platform, app, release, console)
+    if kept is not None:
+        return kept
     commit = release.image.commit
     if not commit or not platform.repositories.has(app.name, commit):
         raise PaasError(
             f"the image of {release.name} is not here, nor the commit it was built from",
-            f"push {app.name} again",
+            f"deploy {app.name} again, as it was deployed before",
         )
     console.step(f"Building {app.name} again from {commit[:8]}: its image is not here")
     source = inspect(platform, app, Push(app.name, "main", commit, commit))

@@ -22,6 +22,7 @@ from paas.deploy import (
     room,
     route,
 )
+from paas.deploy.images import pushing
 from paas.deploy.notes import Note, noted
 from paas.deploy.roll import missing, roll
 from paas.deploy.source import inspect
@@ -71,7 +72,9 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         image = builders.build(platform, app, source, config, console)
-        return serve(platform, app, image, source.manifest, words, actor, console, note)
+        new = serve(platform, app, image, source.manifest, words, actor, console, note)
+    pushing.after_release(platform, app, new, console, actor)
+    return new
 
 
 def deploy_image(
@@ -101,7 +104,9 @@ def deploy_image(
             console.step(f"{app.name} runs this image already: nothing to deploy")
             return current
         release.prepare_config(platform, app, manifest)
-        return serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
+        new = serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
+    pushing.after_release(platform, app, new, console, actor)
+    return new
 
 
 def serve(

@@ -115,6 +115,7 @@ def everything(platform: Platform, app: App) -> None:
     for folder in (
         state / "cache" / str(app.id),
         state / "dockerfile" / str(app.id),
+        state / "registry" / str(app.id),
         state / "builds" / app.name,
         state / "logs" / app.name,
     ):
