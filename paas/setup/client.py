@@ -3,8 +3,11 @@
 Touches: children through the Runner.
 """
 
+from collections.abc import Callable
+
 from paas.command import Runner
 from paas.errors import PaasError
+from paas.setup.children import follow
 from paas.setup.environment import CHECKOUT
 from paas.setup.instance import Instance
 
@@ -28,6 +31,11 @@ class Client:
             return ""
         said = [line.lstrip(" !") for line in done.stderr.decode(errors="replace").splitlines()]
         raise PaasError(" ".join(said) or f"paas {words[0]} exited with {done.status}")
+
+    def follow(self, *words: str, say: Callable[[str], None]) -> None:
+        """A command that takes its time, each of its lines handed to say; CommandFailed."""
+        argv = (str(CHECKOUT / "bin" / "paas"), *words)
+        follow(self.runner, argv, say, env=self.instance.variables)
 
     def succeeds(self, *words: str) -> bool:
         """Whether a command exits with 0."""

@@ -28,13 +28,21 @@ class Options:
     settings_file: Path | None
     sample: bool
     json: bool
+    restore: Path | None = None
+    passphrase_file: Path | None = None
 
 
 def parse(words: Sequence[str]) -> Options:
     """The options; argparse exits with a usage message when they make no sense."""
     given = parser().parse_args(words)
     return Options(
-        given.errand, given.domain, given.settings, sample=not given.no_sample, json=given.json
+        given.errand,
+        given.domain,
+        given.settings,
+        sample=not given.no_sample and given.restore is None,
+        json=given.json,
+        restore=given.restore and given.restore.absolute(),
+        passphrase_file=given.passphrase_file and given.passphrase_file.absolute(),
     )
 
 
@@ -57,5 +65,17 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--domain", help="apps answer on <app>.DOMAIN (default: localhost)")
     made.add_argument("--settings", type=Path, metavar="FILE", help="the instance's settings file")
     made.add_argument("--no-sample", action="store_true", help="do not deploy the sample app")
+    made.add_argument(
+        "--restore",
+        type=Path,
+        metavar="FILE",
+        help="bring a backup back once paas runs, in place of the sample app",
+    )
+    made.add_argument(
+        "--passphrase-file",
+        type=Path,
+        metavar="FILE",
+        help="with --restore: the backup's passphrase is its first line",
+    )
     made.add_argument("--json", action="store_true", help="with --check: findings as JSON")
     return made

@@ -10,7 +10,7 @@ from paas.command import Runner
 from paas.console import Console
 from paas.doctor import examination, programs
 from paas.doctor.finding import Status, as_json, as_lines, failures, summary
-from paas.errors import PaasError
+from paas.errors import CommandFailed, PaasError
 from paas.settings import Settings
 from paas.setup import background, environment, keys, links, packages, removal, sample, stack
 from paas.setup.client import Client
@@ -65,6 +65,9 @@ def start(options: Options, instance: Instance, runner: Runner, console: Console
         if made:
             instance.note(Record(key=str(key)))
         console.detail(f"{key}.pub is {keys.register(client, user, key, runner)}")
+    if options.restore is not None:
+        with phases.phase("restore", f"Restoring {options.restore}"):
+            restore(client, options, console)
     page = None
     if options.sample:
         with phases.phase("sample app", f"Sample app: git push {sample.remote(instance)} main"):
@@ -118,6 +121,19 @@ def start_daemon(instance: Instance, runner: Runner, console: Console) -> None:
     instance.note(Record(links=tuple(ours)))
     for link in taken:
         console.warn(f"{link} belongs to something else and was left alone")
+
+
+def restore(client: Client, options: Options, console: Console) -> None:
+    """Bring a backup back, onto the instance that runs by now and has no apps yet."""
+    secret = options.passphrase_file
+    words = ("--passphrase-file", str(secret)) if secret is not None else ()
+    try:
+        client.follow("restore", str(options.restore), *words, say=console.detail)
+    except CommandFailed as error:
+        raise PaasError(
+            "the backup was not restored, or not all of it runs; the lines above say why",
+            f"once that is mended: paas restore {options.restore}",
+        ) from error
 
 
 def stop(instance: Instance, runner: Runner, console: Console) -> int:
