@@ -1,5 +1,6 @@
 """A worker's life: `python -m paas.backup ROLE DESCRIPTOR`, started by paas.backup.worker."""
 
+import importlib
 import json
 import os
 import sys
@@ -7,18 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paas import failpoints
-from paas.backup.checking import check
 from paas.backup.report import Report
-from paas.backup.unpacking import unpack
-from paas.backup.writing import write
 from paas.errors import PaasError, of_disk
 from paas.settings import environment
 
-ROLES: Mapping[str, Callable[[Mapping[str, Any], Report], dict[str, Any]]] = {
-    "write": write,
-    "check": check,
-    "unpack": unpack,
-}
+# which module does what; each is imported only by the worker that needs it
+ROLES = {"write": "writing", "check": "checking", "unpack": "unpacking"}
+Role = Callable[[Mapping[str, Any], Report], dict[str, Any]]
 
 
 def main(role: str, descriptor: str) -> int:
@@ -28,7 +24,8 @@ def main(role: str, descriptor: str) -> int:
         order = json.load(file)
     report = Report(2)
     try:
-        result = ROLES[role](order, report)
+        do: Role = getattr(importlib.import_module(f"paas.backup.{ROLES[role]}"), role)
+        result = do(order, report)
     except BrokenPipeError:
         return 1  # whoever wanted it is gone
     except PaasError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paas.backup.plan import Layers
-from paas.deploy import arriving, ending, fleet, moving
+from paas.deploy import arriving, ending, fleet, moving, order
 from paas.model.app import App
 from paas.platform import Platform
 from paas.store.intake import Row
@@ -34,6 +34,9 @@ class Adapting:
         key = (row["namespace"], row["key"])
         if row["app_id"] is None:
             return None if row["namespace"] in PASSING_GLOBAL else row
+        if key == order.START_AFTER:
+            known = {there: app.id for there, app in self.apps.items()}
+            return {**row, "value": order.renumbered(row["value"], known)}
         return None if key in PASSING else row
 
     def release(self, row: Row) -> Row:

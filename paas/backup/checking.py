@@ -8,15 +8,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from paas.backup.archive import Bounds, Content, Reader
+from paas.backup.archive import Content
 from paas.backup.descriptors import temporary, write_all
-from paas.backup.head import STAGED, Head
+from paas.backup.head import STAGED
 from paas.backup.members import Member, damaged, refused
+from paas.backup.opening import described, opened
 from paas.backup.report import Report
 from paas.backup.sections import DATABASE
-from paas.backup.stream import Inlet
 from paas.backup.unpack import NEW_FILE
 from paas.failpoints import failpoint
 from paas.store import dump
@@ -44,18 +44,6 @@ def check(order: Mapping[str, Any], report: Report) -> dict[str, Any]:
         raise damaged("it has no end")
     dump.rebuild(staging / STAGED, checked.head.schema, found_rows(rows))
     return {"head": asdict(checked.head), "manifest": asdict(checked.manifest)}
-
-
-def opened(order: Mapping[str, Any], sums: IO[bytes]) -> Reader:
-    """The archive of an order, at its begin."""
-    inlet = Inlet(order["archive"], order["passphrase"])
-    return Reader(inlet, sums, Bounds(*order["bounds"]))
-
-
-def described(head: Head) -> str:
-    """`the backup of 3 apps, made 2026-01-31T12:00:00Z on shop`."""
-    what = f"app {head.apps[0].name}" if len(head.apps) == 1 else f"{len(head.apps)} apps"
-    return f"the backup of {what}, made {head.created_at[:20]} on {head.host[:60]}"
 
 
 def keep_rows(folder: Path, member: Member, content: Content) -> None:

@@ -8,6 +8,7 @@ import logging
 from paas.backup import staging
 from paas.console import Console
 from paas.deploy import arriving, ending, rise, route
+from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.platform import Platform
@@ -30,17 +31,22 @@ def finish(platform: Platform) -> None:
     apps = [one for one in platform.store.apps.list() if arriving.tag_of(platform, one) == tag]
     for app in apps:
         platform.repositories.ensure(app.name)
+    staging.remove(platform, place)
     with platform.store.together():
         for app in apps:
             arriving.arrived(platform, app)
         platform.store.properties.set(None, *staging.MARK, None)
-    failpoint("restore.finished")
-    staging.remove(platform, place)
-    platform.proxy.publish_all(
-        route.current(platform, app)
-        for app in platform.store.apps.list()
-        if not arriving.begun(platform, app)
-    )
+    try:
+        failpoint("restore.finished")
+        publish(platform)
+    except (PaasError, OSError):
+        log.exception("the routes of what was restored are published by the next patrol")
+
+
+def publish(platform: Platform) -> None:
+    """Have the proxy know every app that is all here."""
+    apps = [one for one in platform.store.apps.list() if not arriving.begun(platform, one)]
+    platform.proxy.publish_all(route.current(platform, app) for app in apps)
 
 
 def resume(platform: Platform) -> None:

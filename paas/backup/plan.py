@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from paas.backup.head import PLATFORM, AppEntry, Checked, Head, LayerEntry
 from paas.backup.members import damaged
 from paas.backup.owners import Move
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
 from paas.image.record import Record
 from paas.model.app import App
 from paas.model.names import app_name
@@ -38,8 +38,7 @@ class Wanted:
 
 def coming(platform: Platform, head: Head, wanted: Wanted) -> tuple[tuple[AppEntry, str], ...]:
     """The apps that come, and their names here; PaasError when they cannot."""
-    for entry in head.apps:
-        app_name(entry.name)
+    refuse_strange_names(head)
     if wanted.whole:
         if head.kind != PLATFORM:
             raise PaasError(
@@ -73,6 +72,15 @@ def chosen(head: Head, name: str | None) -> AppEntry:
     return head.apps[0]
 
 
+def refuse_strange_names(head: Head) -> None:
+    """Names become names of files: those that no app can have are nobody's."""
+    for entry in head.apps:
+        try:
+            app_name(entry.name)
+        except UsageError as error:
+            raise damaged(f"it has an app named {entry.name[:80]!r}") from error
+
+
 def refuse_apps(platform: Platform) -> None:
     """A restore of everything needs an instance without apps."""
     names = [app.name for app in platform.store.apps.list()]
@@ -87,7 +95,6 @@ def refuse_apps(platform: Platform) -> None:
 
 def refuse_taken(platform: Platform, names: Sequence[str]) -> None:
     for name in names:
-        app_name(name)
         if platform.store.apps.find(name) is not None:
             raise PaasError(
                 f"App {name} exists already; nothing was changed",

@@ -124,7 +124,7 @@ class Tree:
         kind = kind_of(status)
         if kind is None or kind not in self.rule.kinds:
             self.notes.leave_out(path, why_not(status))
-        elif too_long(path):
+        elif too_long(path) or path.count("/") >= self.rule.depth:
             self.notes.leave_out(path, "it lies too deep, or its path is too long")
         elif kind is Kind.FOLDER:
             return self._folder(folder, entry, path)
@@ -152,7 +152,7 @@ class Tree:
             key = (status.st_dev, status.st_ino)
             if not stat.S_ISREG(status.st_mode):
                 self._gone(path)
-            elif key in self._names:
+            elif key in self._names and Kind.TWIN in self.rule.kinds:
                 member = self._member(path, Kind.TWIN, status, target=self._names[key])
                 self.writer.add(member)
             else:
@@ -185,12 +185,13 @@ class Tree:
         target: str = "",
         segments: Segments | None = None,
     ) -> Member:
+        owned = self.rule.owned
         return Member(
             path,
             kind,
-            stat.S_IMODE(status.st_mode),
-            status.st_uid,
-            status.st_gid,
+            stat.S_IMODE(status.st_mode) if owned else status.st_mode & 0o1777,
+            status.st_uid if owned else 0,
+            status.st_gid if owned else 0,
             status.st_mtime_ns,
             status.st_size if kind is Kind.FILE else 0,
             target,

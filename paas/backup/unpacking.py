@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from paas.backup.checking import opened
 from paas.backup.descriptors import temporary
 from paas.backup.members import Kind, Member, damaged
+from paas.backup.opening import opened
 from paas.backup.owners import Move
 from paas.backup.report import Report
 from paas.backup.sections import BY_NAME, DATABASE, LAYERS, REPOSITORIES

@@ -26,6 +26,11 @@ def ids(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split(",") if word.isdecimal())
 
 
+def renumbered(text: str, known: Mapping[int, int]) -> str:
+    """A property's text with other ids for the same apps; those that are not known are left out."""
+    return ",".join(str(known[one]) for one in ids(text) if one in known)
+
+
 def names(platform: Platform, text: str) -> str:
     """A property's text with names in place of ids; apps that are gone are left out."""
     found = (platform.store.apps.by_id(identity) for identity in ids(text))

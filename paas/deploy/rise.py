@@ -31,7 +31,8 @@ def waiting(platform: Platform) -> list[App]:
         if platform.store.properties.get(app, *arriving.RISING) is not None
         and not arriving.begun(platform, app)
     ]
-    return sorted(found, key=lambda app: (-order.priority(platform, app), app.name))
+    urgency = order.urgencies(platform, found)
+    return sorted(found, key=lambda app: (-urgency[app.id], app.name))
 
 
 def bring_up(platform: Platform, apps: Sequence[App], tell: Tell) -> None:

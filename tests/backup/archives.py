@@ -47,13 +47,13 @@ def written(
         return content_of(file)
 
 
-def of_tree(folder: Path, name: str) -> tuple[bytes, Notes]:
+def of_tree(folder: Path, name: str, section: str = "volumes") -> tuple[bytes, Notes]:
     """An archive of one volume, and what there was to tell of it."""
     notes = Notes()
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as sums:
         writer = Writer(Outlet(file.fileno()), sums)
-        writer.begin(head())
-        Tree(writer, BY_NAME["volumes"].rule, notes).copy(folder, name, "volumes")
+        writer.begin(head((section,)))
+        Tree(writer, BY_NAME[section].rule, notes).copy(folder, name, section)
         writer.finish((), notes.left_out, notes.unsteady)
         return content_of(file), notes
 

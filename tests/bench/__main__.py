@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import (
+    backups,
     compiled,
     containers,
     deploys,
@@ -48,6 +49,7 @@ ROWS: dict[str, Measurement] = {
     "requests": lambda instance, given: proxying.requests_per_second(instance, given.runs),
     "route": lambda _, given: proxying.route_change(given.runs),
     "memory": lambda instance, given: memory.fifty_apps(instance, given.apps),
+    "backup": lambda instance, given: backups.backup_and_restore(instance, given.apps),
     "quickstart": lambda _, given: setting_up.quickstart(),
 }
 

@@ -113,3 +113,19 @@ def caller_key() -> Iterator[Path]:
     if not present:
         key.unlink(missing_ok=True)
         key.with_suffix(".pub").unlink(missing_ok=True)
+
+
+def test_a_backup_makes_a_new_machine(
+    settings: Settings, quickstart: Quickstart, caller_key: Path, tmp_path: Path
+) -> None:
+    from tests.backup.crafted import crafted
+
+    archive = tmp_path / "monday.tar.zst"
+    archive.write_bytes(crafted(settings, settings.state_dir.parent / "crafted").written())
+    said = quickstart("--restore", str(archive)).stdout
+    assert "Restored: calm, down" in said
+    assert "Sample app" not in said
+    client = {**os.environ, "PAAS_RUN_DIR": str(settings.run_dir)}
+    argv = [str(CHECKOUT / "bin" / "paas"), "config:get", "down", "A"]
+    asked = subprocess.run(argv, env=client, capture_output=True, text=True, check=True)
+    assert asked.stdout == "b\n"
