@@ -43,6 +43,7 @@ def plan(root: str, config: dict[str, str]) -> list[dict[str, Any]]:
 def compile(root: str, cache: str, config: dict[str, str], environment: dict[str, str]) -> None:  # noqa: A001 - the contract's word
     """What needs the app's own code: Rails' assets."""
     runtime.say_which(root)
+    gems.relax_version(root)
     rails.precompile(root, cache, config, {**environment, **gems.settings(root, config)})
 
 

@@ -75,6 +75,13 @@ def test_a_gem_less_in_the_lock_file_is_a_gem_less_in_the_image(sandbox, app, ve
         assert site.get().body == b"plain rack\n"
 
 
+def test_a_patch_release_in_the_gemfile_is_served_by_debians_of_that_minor_version(sandbox, app):
+    made = built(sandbox, {**app, "Gemfile": b'ruby "3.3.1"\n' + app["Gemfile"]}, app="patch")
+    assert "Gemfile has 3.3.1; patch releases follow Debian's" in made.output
+    with sandbox.serving(made) as site:
+        assert site.get().body == b"Hello from Ruby\n"
+
+
 @pytest.mark.parametrize(
     ("files", "wants"),
     [
