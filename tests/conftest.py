@@ -1,18 +1,30 @@
 """What every room's tests share: settings of an instance of their own."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import signal
 import socket
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from paas.settings import Settings
 
 SCRATCH = Path("/var/tmp")
+
+# what parts instances on one machine: the second byte of their addresses, and all that follows
+# from it. Ports lie below those that outgoing connections get, also while a daemon restarts.
+OCTETS = range(130, 230)
+PORTS = ("ssh_port", "http_port", "https_port")
+FIRST_PORT, PORTS_EACH = 20_000, 10
+# held by the process until its instance has made its network, which shows
+CLAIMS = Path("/run/lock/paas-tests")
+_claimed: deque[IO[str]] = deque(maxlen=16)
 
 # a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,7 +33,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def own_settings(**changes: object) -> Settings:
     """Settings that meet no other instance on this machine: name, places, ranges, ports."""
     tag = secrets.token_hex(8)
-    octet = secrets.choice(sorted(set(range(130, 230)) - octets_in_use()))
+    octet = claimed_octet()
+    place = octet - OCTETS[0]
     root = SCRATCH / f"paas-test-{tag}"
     values: dict[str, object] = {
         "name": "t" + tag[:4],
@@ -29,13 +42,28 @@ def own_settings(**changes: object) -> Settings:
         "run_dir": root / "run",
         "stack_dir": os.environ.get("PAAS_STACK_DIR", "/var/cache/paas/stack"),
         "listen_address": "127.0.0.1",
-        "ssh_port": free_port(),
-        "http_port": free_port(),
-        "https_port": free_port(),
-        "uid_base": 1_000_000_000 + 65536 * 1100 * (1 + int(tag[2:5], 16) % 10),
+        **{key: FIRST_PORT + PORTS_EACH * place + number for number, key in enumerate(PORTS)},
+        "uid_base": 1_000_000_000 + 65536 * 170 * place,
         "subnet_pool": f"10.{octet}.0.0/16",
     }
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def claimed_octet() -> int:
+    """A second byte for a 10.x network that no instance has, or is about to make."""
+    CLAIMS.mkdir(parents=True, exist_ok=True)
+    free = sorted(set(OCTETS) - octets_in_use())
+    secrets.SystemRandom().shuffle(free)
+    for octet in free:
+        file = (CLAIMS / str(octet)).open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            _claimed.append(file)
+            return octet
+    raise AssertionError("no address range is free for a test's instance")
 
 
 def octets_in_use() -> set[int]:

@@ -32,6 +32,7 @@ REQUEST_BYTES = 4 << 20
 REQUEST_S = 10.0
 CONNECTIONS = 256
 STREAMS = 3
+CREDENTIALS = "iII"  # struct ucred: pid, uid, gid (unix(7))
 VARIABLES = frozenset(
     (
         "GIT_QUARANTINE_PATH",
@@ -151,8 +152,9 @@ def listen(path: Path) -> socket.socket:
 
 def identify(connection: socket.socket, settings: Settings) -> Caller:
     """Who is at the other end, by the kernel's word; PermissionDenied for strangers."""
-    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", packed)
+    size = struct.calcsize(CREDENTIALS)
+    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, _ = struct.unpack(CREDENTIALS, packed)
     if uid == 0:
         return Caller("root", "local", frozenset({Role.ADMIN}))
     if uid == settings.git_uid:
