@@ -3,7 +3,8 @@
 import re
 import time
 
-from paas.model.container import Limits
+from paas.engines.base import Streams
+from paas.model.container import ExitStatus, Limits
 from tests.engines.conftest import House, until
 
 MIB = 1 << 20
@@ -39,6 +40,23 @@ def test_a_background_container_over_its_memory_is_reported_to_listeners(house: 
     assert ended is not None
     assert ended.exit is not None
     assert ended.exit.out_of_memory
+
+
+def test_a_child_killed_for_memory_long_ago_is_not_blamed_for_a_later_end(house: House) -> None:
+    script = (
+        f'python3 -IS -c "{EAT}"; echo killed $?; '
+        "while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 3"
+    )
+    spec = house.spec("/bin/sh", "-c", script, limits=Limits(memory_bytes=64 * MIB))
+    house.engine.start(spec)
+    until(lambda: "killed 137" in house.log_text(spec))
+    for _ in range(2):  # it lives on for two rounds of the patrol
+        house.engine.reconcile(None)
+    go = house.engine.execute(spec.id, ("/bin/touch", "/tmp/go"), {}, Streams())
+    go.wait()
+    go.close()
+    until(lambda: house.engine.get(spec.id).exit)  # type: ignore[union-attr]
+    assert house.engine.get(spec.id).exit == ExitStatus(3)  # type: ignore[union-attr]
 
 
 def test_memory_filesystems_count_as_memory_and_are_sized(house: House) -> None:

@@ -279,8 +279,7 @@ class EmbeddedEngine:
         entry = self._index.entry(container_id)
         if entry is None:
             return
-        kills = self._cgroups.memory_kills(container_id)
-        status = classify(code, kills, stopped=entry.stopping)
+        status = classify(code, self._index.fresh_kills(entry), stopped=entry.stopping)
         with self._index.lock:
             container = self._index.end(entry, status)
             listeners = tuple(self._listeners)
@@ -294,12 +293,14 @@ class EmbeddedEngine:
 
     def reconcile(self, keep: Collection[str] | None) -> list[str]:
         """Remove every trace of containers that are neither kept, in use nor just starting."""
+        self._index.count_kills()
         return Sweep(self._bundles, self._index).run(None if keep is None else set(keep))
 
     def close(self) -> None:
         """Stop watching; containers go on."""
         self._exits.close()
         self._bundles.close()
+        self._cgroups.remove_parents()
 
     def list(self, app: str | None = None) -> list[Container]:
         """Every container not yet removed, oldest first."""

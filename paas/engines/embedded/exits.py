@@ -28,8 +28,8 @@ MONITOR_TIMEOUT_S = 2.0
 def classify(code: int, memory_kills: int, *, stopped: bool) -> ExitStatus:
     """The exit status; a memory limit is the cause when the kernel killed for it and it died.
 
-    Also when a child was killed and the first process then gave up, but not when the
-    container lived on and was stopped by us or ended well.
+    memory_kills: those shortly before the end. So also when a child was killed and the first
+    process then gave up, but not when the container lived on, was stopped by us or ended well.
     """
     died = code != 0 and not (stopped and code in (KILLED, TERMINATED))
     return ExitStatus(code, out_of_memory=memory_kills > 0 and died)

@@ -26,6 +26,8 @@ class Entry:
 
     container: Container
     stopping: bool = False
+    # memory kills counted in the last two rounds: an end that comes later is not about the first
+    kills: tuple[int, int] = (0, 0)
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -51,6 +53,8 @@ class Index:
                 log.warning("ignoring container %s: its record is damaged: %s", home.name, error)
                 continue
             entry = self._entries[container.id] = Entry(self._verified(container))
+            if entry.container.pid:  # it lives on: what was killed in it before was not its end
+                entry.kills = (self._cgroups.memory_kills(container.id),) * 2
             if container.exit is not None:
                 entry.ended.set()
         return [entry.container for entry in self._entries.values() if not entry.ended.is_set()]
@@ -88,6 +92,18 @@ class Index:
             log.debug("container %s is being removed", entry.container.id)
         entry.ended.set()
         return entry.container
+
+    def count_kills(self) -> None:
+        """Remember how often each container was killed in for memory; called now and then."""
+        with self.lock:
+            entries = list(self._entries.values())
+        for entry in entries:
+            if not entry.ended.is_set():
+                entry.kills = (entry.kills[1], self._cgroups.memory_kills(entry.container.id))
+
+    def fresh_kills(self, entry: Entry) -> int:
+        """How often it was killed in for memory lately."""
+        return self._cgroups.memory_kills(entry.container.id) - entry.kills[0]
 
     def drop(self, container_id: str) -> None:
         """A container is removed; whoever waits for its end need not."""
