@@ -11,6 +11,7 @@ import re
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from paas.errors import PaasError
@@ -41,6 +42,7 @@ class Trap:
 
 # None in production: nothing below is ever asked for
 _armed: dict[str, Trap] | None = None
+_passed: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
@@ -71,6 +73,13 @@ def arm(text: str) -> None:
     with _lock:
         _armed.clear()
         _armed.update(traps)
+        _passed.clear()
+
+
+def passed() -> dict[str, int]:
+    """How often each point was passed since something, or nothing, was armed."""
+    with _lock:
+        return dict(_passed)
 
 
 def handed_on() -> dict[str, str]:
@@ -98,6 +107,7 @@ def parse(text: str) -> dict[str, Trap]:
 def spring(name: str) -> None:
     """Do what is armed here."""
     with _lock:
+        _passed[name] += 1
         trap = _armed.get(name) if _armed is not None else None
         if trap is None or not trap.springs():
             return

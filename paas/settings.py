@@ -96,6 +96,7 @@ class Settings:
 
     # pushes
     push_max_bytes: int = 1 << 30
+    push_memory_bytes: int = 1 << 30  # git's, while it takes a push in
     releases_kept: int = 10
 
     # room on the disk: below `low` space is freed and people are told, below `full` what

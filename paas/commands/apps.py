@@ -7,7 +7,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import NEW_APP, app_argument, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import fleet, pipeline
+from paas.deploy import fleet, lifetime
 from paas.model.app import App
 
 
@@ -16,7 +16,7 @@ from paas.model.app import App
 def create(context: Context, name: str) -> None:
     """Make an app; a first push makes it as well."""
     platform = context.platform
-    pipeline.create(platform, name, actor=context.caller.name)
+    lifetime.create(platform, name, actor=context.caller.name)
     context.console.step(f"Creating {name}... done")
 
 
@@ -45,7 +45,7 @@ def exists(context: Context, app: App) -> None:
 @click.argument("new_name", type=NEW_APP)
 def rename(context: Context, app: App, new_name: str) -> None:
     """Give an app another name; its processes are restarted under it."""
-    pipeline.rename(
+    lifetime.rename(
         context.platform, app.name, new_name, context.console, actor=context.caller.name
     )
     context.console.step(f"Renaming {app.name} to {new_name}... done")
@@ -87,7 +87,7 @@ def destroy(context: Context, app: App) -> None:
     context.confirm(
         app.name, f"This command will destroy {app.name}: its releases, config, domains and logs."
     )
-    pipeline.destroy(context.platform, app.name, context.console, actor=context.caller.name)
+    lifetime.destroy(context.platform, app.name, context.console, actor=context.caller.name)
 
 
 def values(context: Context, app: App | None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from paas.commands.registry import command
 from paas.deploy import checks, fleet, health, pipeline, policies
 from paas.deploy.policies import ALL_PROCESSES
 from paas.errors import PaasError, UsageError
+from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.check import Check, Mode
 
@@ -65,20 +66,25 @@ def switch(context: Context, app: App, processes: Sequence[str], mode: Mode) -> 
     """Move process types to one of the lists, or off both; none given: all of them."""
     platform = context.platform
     chosen = set(processes)
-    for each, key in LISTS.items():
-        before = set(policies.listed(platform, app, key))
-        if not chosen:
-            after = {ALL_PROCESSES} if each is mode else set()
-        else:
-            if ALL_PROCESSES in before:
-                before = set(process_report.scale_of(platform, app))
-            after = before | chosen if each is mode else before - chosen
-        text = ",".join(sorted(after)) or None
-        platform.store.properties.set(app, "checks", key, text)
+    with platform.store.together():
+        for each, key in LISTS.items():
+            text = ",".join(sorted(listed(context, app, key, chosen, member=each is mode))) or None
+            platform.store.properties.set(app, "checks", key, text)
+            failpoint("checks.listed")
     words = f"{mode.capitalize()} for {', '.join(sorted(chosen)) or 'every process type'}"
     context.record("checks", words, app)
     context.console.step(f"Checks of {app.name}: {words.lower()}")
     context.console.detail(AFTER)
+
+
+def listed(context: Context, app: App, key: str, chosen: set[str], *, member: bool) -> set[str]:
+    """What one of the lists will have in it, once the chosen process types are in it or not."""
+    if not chosen:
+        return {ALL_PROCESSES} if member else set()
+    before = set(policies.listed(context.platform, app, key))
+    if ALL_PROCESSES in before:
+        before = set(process_report.scale_of(context.platform, app))
+    return before | chosen if member else before - chosen
 
 
 # -- on demand -------------------------------------------------------------------------------

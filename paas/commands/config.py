@@ -21,6 +21,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import pipeline
 from paas.errors import PaasError, UsageError
+from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.store.config import Config
 
@@ -114,7 +115,9 @@ def set_values(
     """Set variables, all or none, and deploy the change unless --no-restart is given."""
     values = {key: decoded(key, value) if encoded else value for key, value in assignments}
     check_sizes(context, app, values, build=build)
+    failpoint("config.begin")
     store_of(context, build=build).set(app, values)
+    failpoint("config.stored")
     context.console.step(f"Setting {'build ' * build}config vars")
     context.console.detail("\n".join(values))
     changed(context, app, f"Set {', '.join(values)}", build=build, no_restart=no_restart)

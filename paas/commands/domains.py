@@ -24,8 +24,7 @@ def make(verb: str, words: str, done: str, change: Change) -> None:
     @app_argument
     @names_argument
     def of_app(context: Context, app: App, names: Sequence[str]) -> None:
-        change(context.platform.store.domains, app, names)
-        route.publish(context.platform, app)
+        apply(context, app, lambda: change(context.platform.store.domains, app, names))
         context.record("domains", f"{done} {', '.join(names)}", app)
         context.console.step(f"{done} {', '.join(names)} for {app.name}")
 
@@ -52,8 +51,7 @@ make("set", "Set the domains", "Set", Domains.set)
 @app_argument
 def clear(context: Context, app: App) -> None:
     """Take every domain of an app away, its default one too; it answers on none."""
-    context.platform.store.domains.clear(app)
-    route.publish(context.platform, app)
+    apply(context, app, lambda: context.platform.store.domains.clear(app))
     context.record("domains", "Cleared", app)
     context.console.step(f"Cleared domains of {app.name}")
 
@@ -71,8 +69,7 @@ def clear_global(context: Context) -> None:
 @app_argument
 def reset(context: Context, app: App) -> None:
     """Give an app its default domains back, and no others."""
-    context.platform.store.domains.reset(app)
-    route.publish(context.platform, app)
+    apply(context, app, lambda: context.platform.store.domains.reset(app))
     context.record("domains", "Reset", app)
     context.console.step(f"Reset domains of {app.name}")
 
@@ -81,8 +78,7 @@ def reset(context: Context, app: App) -> None:
 @app_argument
 def enable(context: Context, app: App) -> None:
     """Let an app answer on its domains again."""
-    context.platform.store.domains.enable(app, True)
-    route.publish(context.platform, app)
+    apply(context, app, lambda: context.platform.store.domains.enable(app, True))
     context.record("domains", "Enabled", app)
     context.console.step(f"Enabled domains of {app.name}")
 
@@ -91,10 +87,14 @@ def enable(context: Context, app: App) -> None:
 @app_argument
 def disable(context: Context, app: App) -> None:
     """Let an app answer on no domain; they are kept for when it is enabled again."""
-    context.platform.store.domains.enable(app, False)
-    route.publish(context.platform, app)
+    apply(context, app, lambda: context.platform.store.domains.enable(app, False))
     context.record("domains", "Disabled", app)
     context.console.step(f"Disabled domains of {app.name}")
+
+
+def apply(context: Context, app: App, alter: Callable[[], None]) -> None:
+    """Change an app's domains and its route, both or neither."""
+    route.change(context.platform, app, alter)
 
 
 def refuse_wildcards(names: Sequence[str]) -> None:

@@ -14,3 +14,9 @@ def arm(context: Context, text: str) -> None:
     """Arm failpoints, such as route.publish=kill; without any, disarm all."""
     failpoints.arm(text)
     context.console.step(f"Armed {text or 'nothing'}")
+
+
+@command("failpoints:passed", Permission.ADMIN, hidden=True)
+def passed(context: Context) -> None:
+    """Tell as JSON how often each failpoint was passed since the last arming."""
+    context.console.json(failpoints.passed())

@@ -18,8 +18,8 @@ def pause(platform: Platform, name: str, console: Console, *, actor: str = "paas
         deployed(platform, app)
         if app.stopped:
             raise PaasError(f"{name} is stopped: there is nothing to pause", "start it first")
-        platform.store.properties.set(app, *HELD, datetime.now(UTC).isoformat(timespec="seconds"))
-        route.publish(platform, app)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        route.change(platform, app, lambda: platform.store.properties.set(app, *HELD, since))
         wait_s = policies.hold_s(platform, app)
         platform.logs.append(name, f"Paused by {actor}: requests wait up to {wait_s:g} s")
         console.step(f"Requests for {name} wait, up to {wait_s:g} s each, until ps:resume")
@@ -31,7 +31,6 @@ def resume(platform: Platform, name: str, console: Console, *, actor: str = "paa
         if not policies.held(platform, app):
             console.step(f"{name} is not paused")
             return
-        platform.store.properties.set(app, *HELD, None)
-        route.publish(platform, app)
+        route.change(platform, app, lambda: platform.store.properties.set(app, *HELD, None))
         platform.logs.append(name, f"Resumed by {actor}")
         console.step(f"{name} is resumed")

@@ -4,6 +4,8 @@ The old name is kept in the database until all is done: a daemon that finds it t
 finishes the move. Every step may be repeated.
 """
 
+from pathlib import Path
+
 from paas.deploy import route
 from paas.failpoints import failpoint
 from paas.model.app import App
@@ -36,11 +38,19 @@ def settle(platform: Platform, app: App) -> None:
     failpoint("moving.repository")
     platform.logs.rename(old, app.name)
     builds = platform.settings.state_dir / "builds"
-    if (builds / old).exists() and not (builds / app.name).exists():
-        (builds / old).rename(builds / app.name)
+    carry(builds / old, builds / app.name)
     failpoint("moving.logs")
     platform.proxy.move(old, route.current(platform, app))
     failpoint("moving.route")
+
+
+def carry(old: Path, new: Path) -> None:
+    """Move a directory's files to another one. Idempotent."""
+    if old.is_dir():
+        new.mkdir(mode=0o700, exist_ok=True)
+        for path in old.iterdir():
+            path.rename(new / path.name)
+        old.rmdir()
 
 
 def end(platform: Platform, app: App) -> None:
@@ -48,8 +58,10 @@ def end(platform: Platform, app: App) -> None:
     platform.store.properties.set(app, *MARK, None)
 
 
-def undo(platform: Platform, app: App, name: str) -> None:
-    """Back to the name before."""
-    back = begin(platform, app, name)
-    settle(platform, back)
-    end(platform, back)
+def undo(platform: Platform, app: App) -> None:
+    """Back to the name the app had, if it has another one by now."""
+    for now in platform.store.apps.list():
+        if now.id == app.id and now.name != app.name:
+            back = begin(platform, now, app.name)
+            settle(platform, back)
+            end(platform, back)

@@ -6,15 +6,14 @@ Takes the locks that operations take, and leaves alone whatever somebody is busy
 import logging
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from paas.console import Console
-from paas.deploy import arriving, ending, fleet, prune, retire, route
+from paas.console import Console, silent
+from paas.deploy import arriving, ending, fleet, landing, lifetime, moving, prune, retire, route
 from paas.errors import Cancelled, PaasError
-from paas.image.durable import remove_tree
+from paas.git import pushes
 from paas.model.app import App
 from paas.model.container import Container, Kind
 from paas.platform import Platform
@@ -50,7 +49,7 @@ class Patrol:
             lambda: tend_all(platform),
             lambda: prune.orphans(platform),
             self._restore,
-            lambda: remove_abandoned_pushes(platform),
+            lambda: drop_left_files(platform),
         ):
             try:
                 step()
@@ -73,6 +72,18 @@ def remove_strays(platform: Platform) -> list[str]:
         if container.spec.slot not in slots or over:
             platform.engine.remove(container.id)
     return removed
+
+
+def drop_left_files(platform: Platform) -> None:
+    """What pushes left that nobody ended, and apps' logs under names they no longer have."""
+    logged = platform.logs.names()  # before the apps: an app is there before its log
+    apps = platform.store.apps.list()
+    moving_from = {moving.old_name(platform, app) for app in apps}
+    started_as = {one.spec.app for one in platform.engine.list()}
+    for name in logged - {app.name for app in apps} - moving_from - started_as:
+        platform.logs.remove(name)
+    for app in apps:
+        platform.repositories.drop_abandoned(app.name)
 
 
 def tend_all(platform: Platform) -> None:
@@ -114,8 +125,13 @@ def tend(platform: Platform, app: App) -> None:
         return
     if arriving.begun(platform, app):
         return
+    with silent() as console:
+        lifetime.finish_move(platform, app, console)
+    platform.repositories.ensure(app.name)
     platform.store.releases.fail_pending(app)
     retire.later(platform, left_alone(platform, app))
+    if not pushes.under_way(app.name):
+        landing.settle(platform, app)
     with fleet.changing(app):
         if platform.proxy.routes().get(app.name) != route.current(platform, app):
             route.publish(platform, app)
@@ -131,8 +147,11 @@ def amiss(platform: Platform) -> list[App]:
             for app in platform.store.apps.list()
             if app.id in pending
             or ending.begun(platform, app)
+            or landing.begun(platform, app)
+            or moving.old_name(platform, app) is not None
             or unserving(platform, app, running[app.slot])
             or told.get(app.name) != route.current(platform, app)
+            or not platform.repositories.exists(app.name)
         ]
 
 
@@ -153,11 +172,3 @@ def apps_containers(platform: Platform) -> dict[int, list[Container]]:
 def unserving(platform: Platform, app: App, containers: Sequence[Container]) -> list[Container]:
     serving = fleet.ids(platform, app)
     return [one for one in containers if one.id not in serving and not fleet.is_in_hand(one.id)]
-
-
-def remove_abandoned_pushes(platform: Platform) -> None:
-    """What git was killed over: objects of pushes that can no longer be under way."""
-    old = time.time() - 2 * platform.settings.build_timeout_s - 60
-    for path in (platform.settings.state_dir / "repos").glob("*.git/objects/*incoming-*"):
-        if path.stat().st_mtime < old:
-            remove_tree(path)

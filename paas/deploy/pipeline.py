@@ -1,7 +1,8 @@
 """The pipeline: the one place that knows the order of a deploy's steps.
 
 Every operation on a running app is here too, as the tail of the same story. Each
-holds the app's lock, so that a second one waits its turn.
+holds the app's lock, so that a second one waits its turn. How an app comes to be, gets
+another name and ends is told in lifetime.
 """
 
 import logging
@@ -14,17 +15,17 @@ from paas.deploy import (
     arriving,
     boot,
     builders,
+    earlier,
     ending,
     fleet,
-    moving,
+    landing,
     prune,
     release,
     room,
-    route,
 )
 from paas.deploy.images import pushing
 from paas.deploy.notes import Note, noted
-from paas.deploy.roll import missing, roll
+from paas.deploy.roll import ALONE, Also, missing, roll
 from paas.deploy.source import inspect
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -38,23 +39,6 @@ log = logging.getLogger(__name__)
 
 # what gives an app's new image, with what the image's app.json says
 Obtain = Callable[[App], tuple[Image, app_json.AppManifest]]
-
-
-def create(platform: Platform, name: str, *, actor: str = "paas") -> App:
-    """Make an app, its repository and its place in the proxy; all of it or nothing."""
-    app = platform.store.apps.create(name)
-    try:
-        failpoint("create.app")
-        platform.repositories.ensure(name)
-        failpoint("create.repository")
-        route.publish(platform, app)
-    except BaseException:
-        attempt(platform.proxy.withdraw, name)
-        attempt(platform.repositories.remove, name)
-        platform.store.apps.remove(app)
-        raise
-    platform.record(name, actor, "app", "Create")
-    return app
 
 
 def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release:
@@ -72,7 +56,8 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         image = builders.build(platform, app, source, config, console)
-        new = serve(platform, app, image, source.manifest, words, actor, console, note)
+        also = landing.of(platform, app, pushed)
+        new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
     pushing.after_release(platform, app, new, console, actor)
     return new
 
@@ -118,6 +103,7 @@ def serve(
     actor: str,
     console: Console,
     note: Note,
+    also: Also = ALONE,
 ) -> Release:
     """From a new image to serving it, with the scripts before and after."""
     config = platform.store.config.merged(app)
@@ -126,7 +112,7 @@ def serve(
     new = cut(platform, app, image, config, words, actor, console)
     note.detail = f"{new.name}: {words}"
     first = platform.store.releases.current(app) is None
-    tail(platform, app, new, console)
+    tail(platform, app, new, console, also)
     release.postdeploy(platform, new, app, console, scripts(manifest, first=first))
     return new
 
@@ -162,39 +148,13 @@ def rollback(
         operation(platform, name, console, "a rollback") as app,
         noted(platform, name, actor, "rollback", "Rollback") as note,
     ):
-        target = rollback_target(platform, app, version)
+        target = earlier.target(platform, app, version)
         image = again.image_of(platform, app, target, console)
-        restore_config(platform, app, target)
         description = f"Rollback to {target.name}"
         new = cut(platform, app, image, target.config, description, actor, console)
         note.detail = f"{new.name}: {description}"
-        tail(platform, app, new, console)
+        tail(platform, app, new, console, earlier.with_config_of(platform, app, target))
         return new
-
-
-def rollback_target(platform: Platform, app: App, version: int | None) -> Release:
-    """The wanted release, or the last one that worked before the current one."""
-    current = platform.store.releases.current(app)
-    if current is None:
-        raise PaasError(f"{app.name} has no release yet", "deploy it first with git push")
-    if version is not None:
-        target = platform.store.releases.get(app, version)
-        if target.status != "succeeded":
-            raise PaasError(f"{target.name} never served", f"see paas releases:list {app.name}")
-        return target
-    for earlier in sorted(platform.store.releases.list(app), key=lambda one: -one.version):
-        if earlier.version < current.version and earlier.status == "succeeded":
-            return earlier
-    raise PaasError(f"{app.name} has no earlier release to go back to")
-
-
-def restore_config(platform: Platform, app: App, target: Release) -> None:
-    """Make the app's config what the release ran with; global values stay global."""
-    shared = platform.store.config.get(None)
-    wanted = {key: value for key, value in target.config.items() if shared.get(key) != value}
-    present = platform.store.config.get(app)
-    platform.store.config.set(app, wanted)
-    platform.store.config.unset(app, [key for key in present if key not in wanted])
 
 
 def cut(
@@ -219,13 +179,19 @@ def cut(
     return new
 
 
-def tail(platform: Platform, app: App, new: Release, console: Console) -> None:
+def tail(
+    platform: Platform,
+    app: App,
+    new: Release,
+    console: Console,
+    also: Also = ALONE,
+) -> None:
     """From a release to serving it: its task, its containers, the switch, the good news."""
     try:
         failpoint("release.pending")
         if "release" in new.image.processes and new.description.startswith("Deploy"):
             release.release_task(platform, new, app, console)
-        roll(platform, app, new, boot.wanted(platform, app, new), console)
+        roll(platform, app, new, boot.wanted(platform, app, new), console, also)
     except BaseException:
         # what fails here too, as on a full disk, the patrol does later
         attempt(platform.store.releases.fail, new)
@@ -313,10 +279,12 @@ def scale(
         before = formation.counts
         if any(count > formation.count(kind) for kind, count in counts.items()):
             room.admit(platform, name, f"scaling {name} up", console)
+        failpoint("scale.begin")
         platform.store.formation.set(app, {**before, **counts})
         if current is None:
             return
         try:
+            failpoint("scale.counted")
             adjust(platform, app, current, console)
         except BaseException:
             attempt(platform.store.formation.set, app, dict(before))
@@ -337,44 +305,6 @@ def refuse_unknown_types(current: Release, counts: dict[str, int]) -> None:
 def adjust(platform: Platform, app: App, current: Release, console: Console) -> None:
     """Start missing containers and retire surplus ones."""
     roll(platform, app, current, missing(platform, app, current), console)
-
-
-def destroy(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
-    """Remove an app and everything that was made for it; once begun, it is finished."""
-    with (
-        operation(platform, name, console, ending_too=True) as app,
-        noted(platform, name, actor, "app", "Destroy"),
-    ):
-        ending.begin(platform, app)
-        ending.finish(platform, app)
-        console.step(f"Destroyed {name}")
-
-
-def rename(
-    platform: Platform, name: str, new_name: str, console: Console, *, actor: str = "paas"
-) -> None:
-    """Give an app another name; its containers are restarted under it."""
-    with (
-        operation(platform, name, console) as app,
-        noted(platform, name, actor, "app", f"Rename to {new_name}"),
-    ):
-        if platform.store.apps.find(new_name) is not None:
-            raise PaasError(f"App {new_name} exists already", "choose another name")
-        renamed = moving.begin(platform, app, new_name)
-        try:
-            moving.settle(platform, renamed)
-            refresh(platform, renamed, console)
-        except BaseException:
-            attempt(moving.undo, platform, renamed, name)
-            raise
-        moving.end(platform, renamed)
-
-
-def refresh(platform: Platform, app: App, console: Console) -> None:
-    """New containers for all that run, as after a change of what they were given."""
-    current = platform.store.releases.current(app)
-    if current is not None:
-        roll(platform, app, current, boot.wanted(platform, app, current), console)
 
 
 # -- what they share -------------------------------------------------------------------

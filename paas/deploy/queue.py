@@ -5,9 +5,11 @@ branch that moved while a push waited is no reason to refuse what builds on it.
 """
 
 from paas.console import Console
-from paas.deploy import pipeline, policies
+from paas.deploy import landing, pipeline, policies
 from paas.errors import PaasError
+from paas.failpoints import failpoint
 from paas.git.pushes import Registered
+from paas.model.app import App
 from paas.model.push import NOTHING, Push, Update
 from paas.platform import Platform
 from paas.turns import Replaced
@@ -22,20 +24,24 @@ def deploy_in_turn(
 ) -> None:
     """Deploy a push once it is its turn, and have git find the branch as the pusher saw it."""
     name, actor = registered.app, registered.actor
-    wait_for_turn(platform, registered, update, console)
+    app = wait_for_turn(platform, registered, update, console)
     at = branch_now(platform, name, update, environment)
     push = Push(name, update.branch, update.old, update.new, environment)
     pipeline.push(platform, push, console, actor)
+    failpoint("landing.switched")
     if at != update.old:
         # git moves the branch from where it was when the push began, and from nowhere else
         back = None if update.old == NOTHING else update.old
         platform.repositories.move(name, update.branch, back, at)
+        failpoint("landing.back")
+    if registered.over:  # git was ended with its client, and moves nothing any more
+        landing.settle(platform, app)
 
 
 def wait_for_turn(
     platform: Platform, registered: Registered, update: Update, console: Console
-) -> None:
-    """Return when no other push of the app is under way; the turn lasts until git is done."""
+) -> App:
+    """The app, when no other push of it is under way; the turn lasts until git is done."""
     app = platform.store.apps.get(registered.app)
     label = f"the push of {update.new[:8]} by {registered.actor}"
     replace = True if policies.replaces(platform, app) else None
@@ -44,6 +50,8 @@ def wait_for_turn(
     except Replaced as error:
         platform.record(app.name, registered.actor, "push", error.message, "failed")
         raise
+    registered.keep(landing.settled(platform, app))
+    return app
 
 
 def branch_now(platform: Platform, name: str, update: Update, environment: dict[str, str]) -> str:

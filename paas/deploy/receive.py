@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from paas.console import Console
-from paas.deploy import pipeline, queue, room
+from paas.deploy import lifetime, queue, room
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
@@ -19,7 +19,7 @@ def prepare_push(platform: Platform, name: str, actor: str) -> None:
     app = platform.store.apps.find(app_name(name))
     room.admit(platform, name, f"a push to {name}")
     if app is None:
-        app = pipeline.create(platform, name, actor=actor)
+        app = lifetime.create(platform, name, actor=actor)
         platform.logs.append(name, f"Created by the first push of {actor}")
     if app.locked:
         raise PaasError(f"{name} is locked: deploys are refused", f"paas apps:unlock {name}")

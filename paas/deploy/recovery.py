@@ -7,14 +7,13 @@ on meanwhile: nothing that serves is touched before the proxy knows what takes i
 import logging
 from collections.abc import Iterable
 
-from paas.console import silent
 from paas.deploy import (
     arriving,
     boot,
     ending,
     fleet,
+    landing,
     moving,
-    pipeline,
     prune,
     retire,
     roll,
@@ -42,6 +41,7 @@ def prepare(platform: Platform) -> None:
 
 def recover(platform: Platform) -> None:
     """Make the machine and the database say the same; before anything else is done."""
+    platform.repositories.end_all()
     platform.store.releases.fail_pending()
     with platform.store.view():
         for app in platform.store.apps.list():
@@ -73,6 +73,8 @@ def tend(platform: Platform, app: App) -> None:
         if not arriving.begun(platform, app):
             moving.settle(platform, app)
             platform.repositories.ensure(app.name)
+            platform.repositories.drop_abandoned(app.name)
+            landing.settle(platform, app)
     except Exception:
         log.exception("app %s could not be tended", app.name)
 
@@ -115,15 +117,3 @@ def sweep_files(platform: Platform) -> None:
         remove_tree(draft)
     for draft in (settings.state_dir / "scratch").glob(".*"):
         draft.unlink()
-
-
-def refresh_moved(platform: Platform) -> None:
-    """New containers for apps whose running ones were started under another name."""
-    with platform.store.view():
-        apps = platform.store.apps.list()
-        moved_apps = [app for app in apps if moving.old_name(platform, app) is not None]
-    for app in moved_apps:
-        with silent() as console, pipeline.operation(platform, app.name, console) as moved:
-            if any(one.spec.app != moved.name for one in fleet.in_service(platform, moved)):
-                pipeline.refresh(platform, moved, console)
-            moving.end(platform, moved)

@@ -1,9 +1,9 @@
 """Revert: a release that crashes right after its switch gives way to the last healthy one."""
 
 from paas.console import Console, silent
-from paas.deploy import crashes
+from paas.deploy import crashes, earlier
 from paas.deploy.notes import noted
-from paas.deploy.pipeline import cut, operation, restore_config, tail
+from paas.deploy.pipeline import cut, operation, tail
 from paas.model.app import App
 from paas.model.release import Release
 from paas.platform import Platform
@@ -31,13 +31,12 @@ def go_back(
     platform: Platform, app: App, crashed: Release, target: Release, console: Console
 ) -> Release:
     """A release of the target's image and config in the place of the crashed one."""
-    restore_config(platform, app, target)
     words = f"Rollback to {target.name}: {crashed.name} crashed {crashed.crashes} times"
     new = cut(
         platform, app, target.image, target.config, words, ACTOR, console, reverts=crashed.version
     )
     try:
-        tail(platform, app, new, console)
+        tail(platform, app, new, console, earlier.with_config_of(platform, app, target))
     except BaseException:
         platform.logs.append(app.name, f"Rolling back to {target.name} failed")
         raise

@@ -5,7 +5,8 @@ restart, a scale, a stop. Nothing serving is touched until what replaces it is h
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from paas.console import Console
 from paas.deploy import boot, fleet, handover, health, retire, route
@@ -21,8 +22,24 @@ from paas.platform import Platform
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What else is true from the switch on: a change of the database, a part of its transaction."""
+
+    change: Callable[[], None]
+    undo: Callable[[], None]  # when the proxy could not be told
+
+
+ALONE = Also(lambda: None, lambda: None)
+
+
 def roll(
-    platform: Platform, app: App, release: Release, fresh: Sequence[Slot], console: Console
+    platform: Platform,
+    app: App,
+    release: Release,
+    fresh: Sequence[Slot],
+    console: Console,
+    also: Also = ALONE,
 ) -> None:
     """Start the fresh slots, check them, switch, retire what is no longer wanted.
 
@@ -30,12 +47,17 @@ def roll(
     """
     console.check_cancelled()
     with handover.room_made(platform, app, fresh, console):
-        replaced = bring_up(platform, app, release, fresh, console)
+        replaced = bring_up(platform, app, release, fresh, console, also)
     retire.later(platform, replaced)
 
 
 def bring_up(
-    platform: Platform, app: App, release: Release, fresh: Sequence[Slot], console: Console
+    platform: Platform,
+    app: App,
+    release: Release,
+    fresh: Sequence[Slot],
+    console: Console,
+    also: Also,
 ) -> list[Container]:
     """Start, check and switch; the containers that were replaced."""
     failpoint("boot.start")
@@ -50,7 +72,7 @@ def bring_up(
         console.check_cancelled()
         for one in new:
             platform.engine.promote(one.id)
-        return switch(platform, app, release, new)
+        return switch(platform, app, release, new, also)
     except BaseException:
         discard(platform, app, new)
         raise
@@ -68,7 +90,7 @@ def discard(platform: Platform, app: App, containers: Sequence[Container]) -> No
 
 
 def switch(
-    platform: Platform, app: App, release: Release, new: Sequence[Container]
+    platform: Platform, app: App, release: Release, new: Sequence[Container], also: Also
 ) -> list[Container]:
     """The one durable step: from here on, the new containers are the app.
 
@@ -78,7 +100,8 @@ def switch(
         before, current = fleet.ids(platform, app), platform.store.releases.current(app)
         kept, replaced = divide(platform, app, release, new)
         failpoint("route.switch")
-        put(platform, app, release, [container.id for container in (*kept, *new)])
+        ids = [container.id for container in (*kept, *new)]
+        put(platform, app, release, ids, also.change)
         for container in new:
             process, index = container.spec.process, container.spec.index
             platform.store.process_states.change(app, process, index, ProcessState.fresh)
@@ -86,14 +109,24 @@ def switch(
             failpoint("route.switched")
             route.publish(platform, app)
         except BaseException:
-            put(platform, app, current, before)
+            try:
+                put(platform, app, current, before, also.undo)
+            finally:
+                route.again(platform, app)
             raise
         return replaced
 
 
-def put(platform: Platform, app: App, release: Release | None, ids: Sequence[str]) -> None:
-    """These containers of this release in service, as one change."""
+def put(
+    platform: Platform,
+    app: App,
+    release: Release | None,
+    ids: Sequence[str],
+    change: Callable[[], None],
+) -> None:
+    """These containers of this release in service, and what else changes, as one change."""
     with platform.store.together():
+        change()
         if release is not None:
             platform.store.releases.succeed(release)
         else:

@@ -1,11 +1,17 @@
 """Route: the app's domains lead to its web containers in service, and nowhere else."""
 
+import logging
+from collections.abc import Callable
+
 from paas.deploy import fleet, policies
 from paas.deploy.boot import WEB
+from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.route import Peer, Route, RouteState
 from paas.platform import Platform
+
+log = logging.getLogger(__name__)
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -13,6 +19,27 @@ def publish(platform: Platform, app: App) -> None:
     with fleet.changing(app):
         failpoint("route.publish")
         platform.proxy.publish(current(platform, app))
+
+
+def change(platform: Platform, app: App, alter: Callable[[], None]) -> None:
+    """Alter what the app's route is made of, and publish it: both or neither."""
+    with fleet.changing(app):
+        try:
+            with platform.store.together():
+                alter()
+                failpoint("route.altered")
+                publish(platform, app)
+        except BaseException:
+            again(platform, app)
+            raise
+
+
+def again(platform: Platform, app: App) -> None:
+    """What the database says, after all; when the proxy cannot be told now, the patrol does."""
+    try:
+        publish(platform, app)
+    except (PaasError, OSError):
+        log.exception("the route of %s is not what it should be for now", app.name)
 
 
 def current(platform: Platform, app: App) -> Route:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from paas.console import silent
 from paas.deploy import boot, crashes, ends, fleet, health, policies, recovery, restoring, route
 from paas.deploy.boot import Slot
+from paas.deploy.lifetime import finish_moves
 from paas.deploy.patrol import Patrol
 from paas.deploy.restoring import Restoring
 from paas.deploy.revert import revert
@@ -70,7 +71,7 @@ class Supervisor:
 
     def _bring_back(self) -> None:
         self._safely(self.restore)
-        self._safely(recovery.refresh_moved, self._platform)
+        self._safely(finish_moves, self._platform)
 
     def stop(self) -> None:
         """Stop watching; every container goes on."""

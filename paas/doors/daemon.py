@@ -27,6 +27,8 @@ from paas.deploy.supervise import Supervisor
 from paas.doors import journal, memory
 from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.local import LocalDoor
+from paas.engines.embedded import cells
+from paas.engines.embedded.cgroups import Cgroups
 from paas.errors import PaasError
 from paas.git import hooks
 from paas.model.caller import Caller
@@ -130,11 +132,12 @@ def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
     from paas.doors.ssh.server import Services  # noqa: PLC0415
     from paas.doors.ssh.throttle import Throttle  # noqa: PLC0415
 
-    git = GitServer(
-        platform.settings, platform.runner, platform.repositories, partial(prepare_push, platform)
-    )
+    settings, cgroups = platform.settings, Cgroups(platform.settings.cgroup_name)
+    cells.sweep(cgroups)
+    prepare = partial(prepare_push, platform)
+    git = GitServer(settings, platform.runner, platform.repositories, prepare, cgroups)
     services = Services(dispatcher(platform), git, platform.store.keys.find, Throttle(), sessions)
-    return SshDoor(platform.settings, services)
+    return SshDoor(settings, services)
 
 
 def dispatcher(platform: Platform) -> Dispatch:

@@ -34,6 +34,12 @@ class Registered:
         """Have listener called when the pusher's connection goes away."""
         self.console.on_cancel(listener)
 
+    @property
+    def over(self) -> bool:
+        """Whether git has moved the branch, or given up."""
+        with _lock:
+            return self.token not in _under_way
+
     def keep(self, turn: AbstractContextManager[object]) -> None:
         """Enter a context and leave it only when git has moved the branch, or given up."""
         with ExitStack() as entered:
@@ -95,6 +101,12 @@ def quiet(app: str, end: Callable[[], None]) -> Iterator[bool]:
             if free:
                 _quiet.remove(time)
         time.over.set()
+
+
+def under_way(app: str) -> bool:
+    """Whether somebody pushes to an app now."""
+    with _lock:
+        return any(push.app == app for push in _under_way.values())
 
 
 def find(token: str) -> Registered:

@@ -14,7 +14,9 @@ from typing import IO
 
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
+from paas.git import leftovers, pushes
 from paas.git.invocation import BASE_ENVIRONMENT, PROTECTED, receive_options
+from paas.image.durable import remove_tree
 from paas.model.names import app_name, branch_name
 from paas.model.push import TreeEntry
 from paas.settings import Settings
@@ -85,6 +87,17 @@ class Repositories:
         """Delete what an interrupted creation or removal left; only while none is under way."""
         for path in self._root.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
+
+    def end_all(self) -> None:
+        """See out what a dead daemon's pushes and builds still run; before any other use."""
+        leftovers.end_processes(self._settings.git_uid, self._settings.state_dir)
+
+    def drop_abandoned(self, app: str) -> None:
+        """Delete the objects of pushes that ended before git took them."""
+        found = leftovers.quarantines(self.path(app))
+        if not pushes.under_way(app):  # asked after looking: a push is known before its git starts
+            for path in found:
+                remove_tree(path)
 
     def _prepare_root(self) -> None:
         uid = self._settings.git_uid
@@ -200,6 +213,21 @@ class Repositories:
             self._read(app, ("update-ref", "-d", ref, commit_id(expected)), {}, 1)
         else:
             self._read(app, ("update-ref", ref, commit_id(commit), commit_id(expected)), {}, 1)
+
+    def keep(self, app: str, environment: Mapping[str, str]) -> None:
+        """Have what is being pushed in the repository, whatever becomes of git; durably."""
+        path = self.path(app)
+        place = quarantine(path, environment).get(QUARANTINE[0])
+        if place:
+            leftovers.link_objects(Path(place), path / "objects", self._settings.git_uid)
+
+    def is_at(self, app: str, branch: str, commit: str) -> bool:
+        """Whether a branch was just moved to a commit; False also when only git can tell."""
+        try:
+            text = (self.path(app) / "refs" / "heads" / branch_name(branch)).read_text()
+        except OSError:
+            return False
+        return text.strip() == commit
 
     def _read(
         self, app: str, argv: Sequence[str], environment: Mapping[str, str], limit: int

@@ -70,6 +70,10 @@ class Logs:
             for path in files.paths(old):
                 path.rename(new / path.name)
 
+    def names(self) -> set[str]:
+        """What apps there are or were logs of."""
+        return {directory.name for directory in self.root.glob("*/")}
+
     def remove(self, app: str) -> None:
         """Delete an app's log, its containers being gone. Idempotent."""
         shutil.rmtree(self.directory(app), ignore_errors=True)

@@ -32,6 +32,11 @@ class Push:
     new: str
     environment: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def moves(self) -> bool:
+        """Whether a branch moves: not when what is deployed is built again."""
+        return self.old != self.new
+
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:

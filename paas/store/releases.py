@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.sql.functions import count
 
 from paas.errors import AppNotFound, PaasError
 from paas.model.app import App
@@ -248,11 +249,17 @@ class Releases:
 
         For when nothing of it is under way: as the daemon starts, or under the app's lock.
         """
-        abandoned = update(releases).where(releases.c.status == PENDING).values(status=FAILED)
+        pending = releases.c.status == PENDING
         if app is not None:
-            abandoned = abandoned.where(of(app))
+            pending &= of(app)
+        with self._database.read() as connection:
+            found = connection.scalar(select(count()).select_from(releases).where(pending))
+        if not found:  # nearly always, and asked often
+            return 0
         with self._database.write() as connection:
-            return connection.execute(abandoned).rowcount
+            return connection.execute(
+                update(releases).where(pending).values(status=FAILED)
+            ).rowcount
 
 
 NEXT_VERSION = apps.c.last_version + 1

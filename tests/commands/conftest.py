@@ -16,7 +16,7 @@ import pytest
 from paas.command import Runner
 from paas.commands.table import dispatch
 from paas.console import Console
-from paas.deploy import pipeline as real_pipeline
+from paas.deploy import lifetime
 from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import Stack
@@ -256,8 +256,9 @@ class Recorder:
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """The pipeline, only remembered: what it does has tests of its own. Apps are made."""
     recorder = Recorder()
-    vars(recorder)["create"] = real_pipeline.create
-    for noun in ("apps", "config", "ps", "releases"):
+    vars(recorder)["create"] = lifetime.create
+    monkeypatch.setattr("paas.commands.apps.lifetime", recorder)
+    for noun in ("config", "ps", "releases"):
         monkeypatch.setattr(f"paas.commands.{noun}.pipeline", recorder)
     return recorder
 

@@ -10,6 +10,7 @@ from tests.deploy.small_platform import running
 
 def serving(platform: Platform, name: str):
     app = running(platform, name, 1, 0)
+    platform.repositories.ensure(name)
     route.publish(platform, app)
     return app
 

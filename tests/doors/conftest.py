@@ -19,6 +19,7 @@ from paas.doors.ssh.door import SshDoor
 from paas.doors.ssh.receive import GitServer
 from paas.doors.ssh.server import Services
 from paas.doors.ssh.throttle import Throttle
+from paas.engines.embedded.cgroups import Cgroups
 from paas.errors import PaasError
 from paas.git import hooks, pushes
 from paas.git.repositories import Repositories
@@ -245,7 +246,8 @@ def world() -> Iterator[World]:
     made = World(settings, directory, Repositories(settings, Runner()))
     made.add_key("admin")
     hooks.install(settings)
-    git = GitServer(settings, Runner(), made.repositories, made.prepare)
+    cgroups = Cgroups(settings.cgroup_name)
+    git = GitServer(settings, Runner(), made.repositories, made.prepare, cgroups)
     services = Services(made.dispatch, git, made.keys.get, Throttle(), made.sessions)
     doors = (LocalDoor(settings, made.dispatch, made.sessions), SshDoor(settings, services))
     for door in doors:
@@ -255,4 +257,5 @@ def world() -> Iterator[World]:
         door.close()
     made.sessions.cancel(deploying=True)
     made.sessions.wait(10)
+    cgroups.remove_parents()
     shutil.rmtree(settings.state_dir.parent, ignore_errors=True)

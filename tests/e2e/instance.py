@@ -19,7 +19,7 @@ SETTING_KEYS = (
     *("ssh_port", "http_port", "https_port", "uid_base", "subnet_pool"),
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
     *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
-    *("patrol_s", "disk_watch_s", "gc_interval_s", "releases_kept"),
+    *("patrol_s", "disk_watch_s", "gc_interval_s", "releases_kept", "push_memory_bytes"),
     "buildpack_dirs",
 )
 
@@ -49,6 +49,11 @@ class Instance:
         return {**os.environ, **values, **self.variables, "PAAS_PYTHON": sys.executable}
 
     def start(self) -> None:
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start the daemon's process; it is not up yet."""
         log = (self.root / "paasd.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "paas"],
@@ -58,7 +63,7 @@ class Instance:
             stdout=log,
             stderr=log,
         )
-        self.wait_until_up()
+        log.close()
 
     def wait_until_up(self) -> None:
         deadline = time.monotonic() + 120

@@ -1,33 +1,36 @@
-"""Every failpoint in the code, read from the code, and the operation that passes it."""
+"""Every failpoint in the code, read from the code, and which of them an operation passes."""
 
+import json
 import re
+import time
 from pathlib import Path
+
+from tests.faults.case import arm
+from tests.faults.operations import Operation
+from tests.faults.stage import Stage
 
 PROGRAM = Path(__file__).resolve().parents[2] / "paas"
 CALL = re.compile(r'\bfailpoint\("([a-z]+\.[a-z]+)"\)')
-# what passes a point; all others are on a push's way
-OPERATIONS = {
-    "backup": "backup",
-    "clone": "clone",
-    "collect": "gc",
-    "create": "create",
-    "ending": "destroy",
-    "merge": "gc",
-    "moving": "rename",
-    "restore": "restore",
-}
-# passed in the background: the push may well succeed
-AFTERWARDS = ("retire.",)
+# passed in the background, once the operation is over
+RETIRED = "retire.stopped"
+RETIRING = ("push", "config", "rollback", "restart", "scale down", "rename")
+PATIENCE_S = 30.0
 
 
-def all_points() -> list[str]:
-    found = {name for path in PROGRAM.rglob("*.py") for name in CALL.findall(path.read_text())}
-    return sorted(found)
+def in_code() -> set[str]:
+    return {name for path in PROGRAM.rglob("*.py") for name in CALL.findall(path.read_text())}
 
 
-def of(operation: str) -> list[str]:
-    return [
-        point
-        for point in all_points()
-        if OPERATIONS.get(point.partition(".")[0], "push") == operation
-    ]
+def passed_by(stage: Stage, operation: Operation) -> dict[str, int]:
+    """How often an operation passes each point; it is done once for that."""
+    operation.prepare(stage)
+    arm(stage.instance, "")
+    done = operation.run(stage)
+    assert done.returncode == 0, done.stderr
+    operation.now(stage)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found: dict[str, int] = json.loads(stage.instance.ok("failpoints:passed"))
+        if RETIRED in found or operation.name not in RETIRING or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)

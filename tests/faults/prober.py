@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -13,11 +14,10 @@ TIMEOUT_S = 10.0
 
 @dataclass
 class Prober:
-    """Asks each app every pause_s seconds on a new connection, from a thread of its own."""
+    """Asks each host every pause_s seconds on a new connection, from a thread of its own."""
 
     port: int
-    domain: str
-    apps: tuple[str, ...]
+    hosts: Mapping[str, str]  # a domain, and the name the app there answers with
     pause_s: float = 0.02
     failures: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -29,7 +29,8 @@ class Prober:
 
     def __enter__(self) -> Self:
         self._threads = [
-            threading.Thread(target=self._run, args=(app,), daemon=True) for app in self.apps
+            threading.Thread(target=self._run, args=pair, daemon=True)
+            for pair in self.hosts.items()
         ]
         for thread in self._threads:
             thread.start()
@@ -50,18 +51,18 @@ class Prober:
         taken, self.failures = self.failures, []
         return taken
 
-    def _run(self, app: str) -> None:
+    def _run(self, host: str, app: str) -> None:
         while not self._stopped.wait(self.pause_s):
             began = time.monotonic()
-            problem = self._problem(app)
+            problem = self._problem(host, app)
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.answers[app] += 1
             if problem:
                 self.failures.append(f"{app}: {problem}")
 
-    def _problem(self, app: str) -> str:
+    def _problem(self, host: str, app: str) -> str:
         try:
-            status, body = fetch(self.port, f"{app}.{self.domain}")
+            status, body = fetch(self.port, host)
         except OSError as error:
             return f"{type(error).__name__} {error}"
         if status != 200:

@@ -1,15 +1,22 @@
 """Where faults are played: an instance of its own that allows them, with small quick apps."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance, Repository
+from tests.faults.prober import Prober, fetch
 
+Done = subprocess.CompletedProcess[bytes]
+
+# answers with the name it got, its release, its page, the variable MODE and what it is called
 SERVER = """
-import os, socketserver, threading
+import os, socketserver
 
-TEXT = " ".join((os.environ["PAAS_APP"], os.environ["PAAS_RELEASE"], open("page.txt").read()))
+NAMES = open("name.txt").read(), os.environ["PAAS_RELEASE"], open("page.txt").read()
+TEXT = " ".join((*NAMES, os.environ.get("MODE", "-"), os.environ["PAAS_APP"]))
 
 class Handler(socketserver.StreamRequestHandler):
     def handle(self):
@@ -34,6 +41,9 @@ QUICK = {
     "check_wait_s": 0.2,
     "patrol_s": 1.0,
 }
+DEATH_S = 60.0
+# the domain that stays with an app, whatever it is called
+LASTING = "{app}.lasting.test"
 
 
 @contextmanager
@@ -54,8 +64,59 @@ def faulty_instance(**changes: object) -> Iterator[Instance]:
         instance.destroy()
 
 
-def deployed(instance: Instance, app: str, page: str = "0") -> Repository:
-    """A small app that answers with its name, its release and its page."""
+def deployed(instance: Instance, app: str, files: Mapping[str, str] | None = None) -> Repository:
+    """A small app, answering, also under a domain that stays its own when it is renamed."""
     repository = instance.repository(app)
-    repository.deploy({**FILES, "page.txt": page})
+    repository.deploy({**FILES, "name.txt": app, "page.txt": "0", **(files or {})})
+    instance.ok("domains:add", app, LASTING.format(app=app))
     return repository
+
+
+def died(instance: Instance) -> None:
+    """Wait until the daemon has ended."""
+    assert instance.process is not None
+    instance.process.wait(timeout=DEATH_S)
+
+
+@dataclass
+class Answer:
+    """What an app said of itself."""
+
+    name: str
+    release: str
+    page: str
+    mode: str
+    app: str
+
+
+@dataclass
+class Stage:
+    """The app that things happen to, its neighbour, and who watches both."""
+
+    instance: Instance
+    repository: Repository
+    prober: Prober
+    app: str
+    page: int = 0
+    mode: int = 0
+    made: int = 0
+    before: str = ""
+    doomed: Repository = field(init=False)
+
+    def answer(self, host: str = "") -> Answer:
+        """What the app answers now, on its lasting domain or another host."""
+        port = self.instance.settings.http_port
+        status, body = fetch(port, host or LASTING.format(app=self.repository.app))
+        assert status == 200, (status, body)
+        return Answer(*body.split(" "))
+
+
+@contextmanager
+def staged(**changes: object) -> Iterator[Stage]:
+    """An instance with the app `shop` and its neighbour `calm`, both watched."""
+    with faulty_instance(**changes) as instance:
+        repository = deployed(instance, "shop")
+        deployed(instance, "calm")
+        hosts = {LASTING.format(app=app): app for app in ("shop", "calm")}
+        with Prober(instance.settings.http_port, hosts) as prober:
+            yield Stage(instance, repository, prober, "shop")

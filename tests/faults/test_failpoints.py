@@ -1,28 +1,52 @@
-"""Every failpoint on a push's way, with each thing that can happen there."""
+"""Every operation, at every failpoint it passes, with each thing that can happen there."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.faults import points
-from tests.faults.case import Stage, push_meets
-from tests.faults.prober import Prober
-from tests.faults.stage import deployed, faulty_instance
+from tests.faults.matrix import Matrix, Played, matrix
+from tests.faults.operations import OPERATIONS
+from tests.faults.stage import staged
+
+AT_ONCE = 3
+# steps that have fault tests of their own: what is no operation on one app, or takes long
+ELSEWHERE = ("backup", "restore", "clone", "image", "merge", "checks")
+# only passed by a push that waited: see test_pushes.py
+WAITED = "landing.back"
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with faulty_instance() as instance:
-        repository = deployed(instance, "shop")
-        deployed(instance, "calm")
-        settings = instance.settings
-        with Prober(settings.http_port, settings.domain, ("shop", "calm")) as prober:
-            yield Stage(instance, repository, prober)
+def stages() -> Iterator[Matrix]:
+    with matrix([staged() for _ in range(AT_ONCE)]) as made:
+        yield made
 
 
-@pytest.mark.parametrize("action", ["kill", "enospc", "eio"])
-@pytest.mark.parametrize("point", points.of("push"))
-def test_a_push_that_meets_a_fault_leaves_the_old_version_or_the_new_one(
-    stage: Stage, point: str, action: str
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, stages: Matrix) -> Played:
+    """The operations of the tests that were chosen, all begun."""
+    chosen = [
+        item.callspec.params["operation"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.module is request.module
+        and hasattr(item, "callspec")
+    ]
+    return stages.play(chosen)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whatever_happens_during_an_operation_it_was_done_or_was_not(
+    played: Played, operation: str
 ):
-    assert push_meets(stage, point, action) == []
+    outcomes = [outcome for (name, _), outcome in played.items() if name == operation]
+    problems = [one for outcome in outcomes for one in outcome.result()]
+    assert outcomes
+    assert not problems, "\n".join(problems)
+
+
+def test_every_failpoint_is_passed_by_some_operation(stages: Matrix, played: Played):
+    if {name for name, _ in played} == set(OPERATIONS):
+        missed = points.in_code() - stages.passed
+        assert {one for one in missed if not one.startswith(ELSEWHERE)} == {WAITED}

@@ -108,6 +108,17 @@ class Cgroups:
                     signal_process(int(pid), signal.SIGKILL)
         return populated
 
+    def make(self, name: str) -> Path:
+        """A cgroup of our own making, where the memory controller is; containers' are runc's."""
+        parent = self._directory("memory", "")
+        parent.mkdir(exist_ok=True)
+        if self.hierarchies.only_unified:
+            for above in (parent.parent, parent):
+                write(above / "cgroup.subtree_control", "+memory")
+        directory = parent / name
+        directory.mkdir()
+        return directory
+
     def remove(self, container_id: str) -> None:
         """Remove a container's emptied cgroups. Idempotent; OSError when one is still busy."""
         for directory in self.directories(container_id):

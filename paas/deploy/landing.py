@@ -1,0 +1,75 @@
+"""Landing: a branch gets to where its deploy brought it, whoever ends in between.
+
+git moves the branch after the hook has said yes, which is after the switch. So what is
+pushed is in the repository before the switch, and that the branch is to be moved is noted
+with it: when git or the daemon ends too early, the push itself, the next start or the
+patrol makes up for it.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from paas.deploy.roll import ALONE, Also
+from paas.errors import PaasError
+from paas.failpoints import failpoint
+from paas.model.app import App
+from paas.model.push import NOTHING, Push
+from paas.platform import Platform
+
+log = logging.getLogger(__name__)
+
+MARK = ("git", "landing")
+
+
+def of(platform: Platform, app: App, push: Push) -> Also:
+    """With the switch to a push's release it is settled that the branch will be at its commit."""
+    move = {"branch": push.branch, "commit": push.new}
+
+    def change() -> None:
+        failpoint("landing.keep")
+        platform.repositories.keep(push.app, push.environment)
+        platform.store.properties.set(app, *MARK, json.dumps(move))
+
+    def undo() -> None:
+        platform.store.properties.set(app, *MARK, None)
+
+    return Also(change, undo) if push.moves else ALONE
+
+
+def begun(platform: Platform, app: App) -> bool:
+    """Whether a branch of the app is still to be moved."""
+    return platform.store.properties.get(app, *MARK) is not None
+
+
+def settle(platform: Platform, app: App) -> None:
+    """Move the branch where that is still to be done; nobody pushes to the app. Repeatable."""
+    text = platform.store.properties.get(app, *MARK)
+    if text is None:
+        return
+    move = json.loads(text)
+    make(platform, app, move["branch"], move["commit"])
+    platform.store.properties.set(app, *MARK, None)
+
+
+def make(platform: Platform, app: App, branch: str, commit: str) -> None:
+    """Have the branch at the commit."""
+    if platform.repositories.is_at(app.name, branch, commit):
+        return
+    at = platform.repositories.branches(app.name).get(branch, NOTHING)
+    if at != commit:
+        platform.repositories.move(app.name, branch, commit, at)
+        log.info("moved %s of %s to %s, which is deployed", branch, app.name, commit[:8])
+
+
+@contextmanager
+def settled(platform: Platform, app: App) -> Iterator[None]:
+    """Settle when the block is left; what cannot be now, the patrol does later."""
+    try:
+        yield
+    finally:
+        try:
+            settle(platform, app)
+        except (PaasError, OSError):
+            log.exception("the branch of %s stays behind for now", app.name)
