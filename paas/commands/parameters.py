@@ -142,7 +142,7 @@ format_option = click.option(
 no_restart_option = click.option(
     "--no-restart", is_flag=True, help="Do not deploy the change now; the next deploy takes it."
 )
-all_option = click.option("--all", "every", is_flag=True, help="Every app, one after the other.")
+all_option = click.option("--all", "every", is_flag=True, help="Every app that was deployed.")
 process_type_option = click.option(
     "--process-type", type=PROCESS_TYPE, help="Only for processes of this type."
 )

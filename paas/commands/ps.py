@@ -1,11 +1,12 @@
 """ps: how many of each process run, and starting, stopping and looking at them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
 from paas.commands import git_images, process_report, report
 from paas.commands.context import Context
+from paas.commands.every import on_each, parallel_option
 from paas.commands.parameters import (
     APP,
     PROCESS_TYPE,
@@ -19,15 +20,12 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import hold, order, pipeline, policies, receive, route
 from paas.deploy.source import PROCFILE
-from paas.errors import PaasError, UsageError
+from paas.errors import UsageError
 from paas.model.app import App
 from paas.model.names import tree_path
 from paas.model.push import Push
 from paas.model.restart import RestartPolicy
 
-parallel_option = click.option(
-    "--parallel", type=int, expose_value=False, help="Taken for dokku's sake; one at a time here."
-)
 optional_app = click.argument("app", type=APP, required=False)
 
 
@@ -90,48 +88,70 @@ def show_scale(context: Context, app: App, format_: str) -> None:
 @click.argument("process", type=PROCESS_TYPE, required=False)
 @all_option
 @parallel_option
-def restart(context: Context, app: App | None, process: str | None, every: bool) -> None:
+def restart(
+    context: Context, app: App | None, process: str | None, every: bool, parallel: int
+) -> None:
     """Put new containers in place of an app's running ones, without losing a request."""
     if every and process:
         raise UsageError("--all takes no process type")
 
-    def one(chosen: App) -> None:
+    def one(given: Context, chosen: App) -> None:
         pipeline.restart(
-            context.platform, chosen.name, context.console, process, actor=context.caller.name
+            given.platform, chosen.name, given.console, process, actor=given.caller.name
         )
 
-    on_each(context, app, every=every, action=one)
+    on_each(context, app, every=every, parallel=parallel, action=one)
+
+
+def start_one(context: Context, app: App) -> None:
+    pipeline.start(context.platform, app.name, context.console, actor=context.caller.name)
+
+
+def stop_one(context: Context, app: App) -> None:
+    pipeline.stop(context.platform, app.name, context.console, actor=context.caller.name)
+
+
+def restore_one(context: Context, app: App) -> None:
+    if context.platform.store.apps.get(app.name).stopped:
+        context.console.step(f"{app.name} was stopped, and stays so")
+    else:
+        start_one(context, app)
 
 
 @command("ps:start", Permission.WRITE)
 @optional_app
 @all_option
 @parallel_option
-def start(context: Context, app: App | None, every: bool) -> None:
-    """Start what should run and does not."""
-    on_each(
-        context,
-        app,
-        every=every,
-        action=lambda one: pipeline.start(
-            context.platform, one.name, context.console, actor=context.caller.name
-        ),
-    )
+def start(context: Context, app: App | None, every: bool, parallel: int) -> None:
+    """Start what should run and does not; of all apps, those that others need first."""
+    on_each(context, app, every=every, parallel=parallel, action=start_one, in_order=True)
 
 
 @command("ps:stop", Permission.WRITE)
 @optional_app
 @all_option
 @parallel_option
-def stop(context: Context, app: App | None, every: bool) -> None:
+def stop(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Stop every process of an app; its domains show a page that says so."""
+    on_each(context, app, every=every, parallel=parallel, action=stop_one)
+
+
+@command("ps:restore", Permission.WRITE)
+@optional_app
+@all_option
+@parallel_option
+def restore(context: Context, app: App | None, every: bool, parallel: int) -> None:
+    """Start what should run and does not, as after a reboot, when it happens by itself.
+
+    Of every app when none is named, those that others need first; what was stopped stays so.
+    """
     on_each(
         context,
         app,
-        every=every,
-        action=lambda one: pipeline.stop(
-            context.platform, one.name, context.console, actor=context.caller.name
-        ),
+        every=every or app is None,
+        parallel=parallel,
+        action=restore_one,
+        in_order=True,
     )
 
 
@@ -156,9 +176,9 @@ def resume(context: Context, app: App) -> None:
 @optional_app
 @all_option
 @parallel_option
-def rebuild(context: Context, app: App | None, every: bool) -> None:
+def rebuild(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Build the deployed commit again and deploy the result."""
-    on_each(context, app, every=every, action=lambda one: build_again(context, one))
+    on_each(context, app, every=every, parallel=parallel, action=build_again)
 
 
 def build_again(context: Context, app: App) -> None:
@@ -174,29 +194,6 @@ def build_again(context: Context, app: App) -> None:
         context.console,
         context.caller.name,
     )
-
-
-def on_each(
-    context: Context, app: App | None, *, every: bool, action: Callable[[App], None]
-) -> None:
-    """Act on one app, or on every deployed one; one that fails does not stop the others."""
-    if every == (app is not None):
-        raise UsageError("name one app, or give --all")
-    if app is not None:
-        action(app)
-        return
-    failed = []
-    for one in context.platform.store.apps.list():
-        if context.platform.store.releases.current(one) is None:
-            continue
-        try:
-            action(one)
-        except PaasError as error:
-            context.console.check_cancelled()
-            context.console.warn(f"{one.name}: {error.message}")
-            failed.append(one.name)
-    if failed:
-        raise PaasError(f"it failed for {', '.join(failed)}", "the lines above say why")
 
 
 @command("ps:inspect", Permission.READ)

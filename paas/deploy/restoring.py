@@ -48,15 +48,19 @@ def missing(platform: Platform) -> Plan:
     with platform.store.view():
         apps = platform.store.apps.list()
         urgency = order.urgencies(platform, apps)
-        names = {app.id: app.name for app in apps}
         for app in apps:
             slots = missing_of(platform, app)
             places += [Place((-urgency[app.id], slot.rank), app.name, slot) for slot in slots]
-        after = {
-            app.name: tuple(names[one] for one in order.needs(platform, app) if one in names)
-            for app in apps
-        }
-    return Plan(sorted(places), after)
+        return Plan(sorted(places), needed(platform, apps))
+
+
+def needed(platform: Platform, apps: Sequence[App]) -> dict[str, tuple[str, ...]]:
+    """The apps, of these, that each is started after, by name."""
+    names = {app.id: app.name for app in apps}
+    return {
+        app.name: tuple(names[one] for one in order.needs(platform, app) if one in names)
+        for app in apps
+    }
 
 
 def missing_of(platform: Platform, app: App) -> list[Slot]:
@@ -74,12 +78,25 @@ def missing_of(platform: Platform, app: App) -> list[Slot]:
 class Restoring:
     """One pass over a plan."""
 
-    def __init__(self, plan: Plan, start: Start, stopped: Callable[[], bool]) -> None:
-        """start: bring a slot up in the calling thread; whether it is up."""
+    def __init__(
+        self,
+        plan: Plan,
+        start: Start,
+        stopped: Callable[[], bool],
+        *,
+        at_once: int = AT_ONCE,
+        turn_s: float | None = TURN_S,
+    ) -> None:
+        """start: bring a slot up in the calling thread; whether it is up.
+
+        turn_s: how long one may count as one of those at once; None: until it is over.
+        """
         self._after = plan.after
         self._waiting = list(plan.places)
         self._start = start
         self._stopped = stopped
+        self._at_once = at_once
+        self._turn_s = turn_s
         self._changed = threading.Condition()
         self._left = Counter(place.app for place in plan.places)  # slots not yet up or tried
         self._turns = 0
@@ -87,11 +104,11 @@ class Restoring:
         self._failed: set[str] = set()
 
     def run(self) -> None:
-        """Return once every slot has been started or tried."""
+        """Return once every slot has been started or tried; when stopped, those begun with."""
         with self._changed:
             while self._waiting or self._under_way:
                 if self._stopped():
-                    return
+                    self._waiting.clear()
                 place = self._next()
                 if place is None:
                     self._changed.wait(LOOK_EVERY_S)
@@ -100,7 +117,7 @@ class Restoring:
 
     def _next(self) -> Place | None:
         """The most urgent slot that need not wait; None when there is none, or no turn."""
-        if self._turns >= AT_ONCE or not self._waiting:
+        if self._turns >= self._at_once or not self._waiting:
             return None
         for place in self._waiting:
             if not any(self._left[name] for name in self._after.get(place.app, ())):
@@ -127,9 +144,10 @@ class Restoring:
                     self._turns -= 1
                     self._changed.notify_all()
 
-        timer = threading.Timer(TURN_S, give_back)
+        timer = threading.Timer(self._turn_s or 0, give_back)
         timer.daemon = True
-        timer.start()
+        if self._turn_s is not None:
+            timer.start()
         up = False
         try:
             up = self._start(place.app, place.slot)

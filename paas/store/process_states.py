@@ -78,13 +78,11 @@ class ProcessStates:
         return new
 
     def forgive(self) -> None:
-        """Forget what is counted of processes that were not given up; their last exits stay."""
-        counted = process_states.c.failures_in_a_row > 0
+        """Forget what is counted and who was given up; last exits stay known."""
+        counted = (process_states.c.failures_in_a_row > 0) | process_states.c.gave_up
         with self._database.write() as connection:
             connection.execute(
-                update(process_states)
-                .where(counted & ~process_states.c.gave_up)
-                .values(failures_in_a_row=0)
+                update(process_states).where(counted).values(failures_in_a_row=0, gave_up=False)
             )
 
 

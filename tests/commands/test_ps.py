@@ -1,5 +1,9 @@
+import threading
+
 import pytest
 
+from paas.commands import ps
+from paas.console import Console
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ExitStatus, Kind
@@ -54,13 +58,78 @@ def test_one_app_or_all_deployed_ones(
     deploy(platform, platform.store.apps.get("shop"))
     admin.ok(f"ps:{verb}", "blog")
     admin.ok(f"ps:{verb}", "--all", "--parallel", "2")
-    assert [(name, arguments[0]) for name, arguments in pipeline.calls] == [
-        (verb, "blog"),
-        (verb, "blog"),
-        (verb, "shop"),
-    ]
+    calls = [(name, arguments[0]) for name, arguments in pipeline.calls]
+    assert calls[0] == (verb, "blog")
+    assert sorted(calls[1:]) == [(verb, "blog"), (verb, "shop")]
     assert "name one app, or give --all" in admin.fails(f"ps:{verb}").err
     assert "name one app, or give --all" in admin.fails(f"ps:{verb}", "blog", "--all").err
+
+
+def test_all_apps_are_started_after_those_they_need(
+    admin: Admin, platform: Platform, deployed: App, pipeline: Recorder
+):
+    for name in ("aaa", "zzz"):
+        admin.ok("apps:create", name)
+        deploy(platform, platform.store.apps.get(name))
+    admin.ok("ps:set", "aaa", "start-after", "blog,zzz")
+    admin.ok("ps:set", "blog", "start-after", "zzz")
+    admin.ok("ps:start", "--all")
+    assert [arguments[0] for _, arguments in pipeline.calls] == ["zzz", "blog", "aaa"]
+    assert admin.ok("ps:report", "aaa", "--ps-start-after") == "blog,zzz\n"
+    said = admin.fails("ps:set", "zzz", "start-after", "aaa")
+    assert "zzz after aaa after blog after zzz" in said.err
+    assert admin.fails("ps:set", "zzz", "start-after", "nobody").status == 20
+    assert admin.ok("ps:report", "zzz", "--ps-start-after") == "\n"
+
+
+def test_restore_leaves_alone_what_was_stopped(
+    admin: Admin, platform: Platform, deployed: App, pipeline: Recorder
+):
+    admin.ok("apps:create", "shop")
+    shop = platform.store.apps.get("shop")
+    deploy(platform, shop)
+    platform.store.apps.stopped(shop, True)
+    said = admin.ok("ps:restore", "--parallel", "-1")
+    assert [(name, arguments[0]) for name, arguments in pipeline.calls] == [("start", "blog")]
+    assert "shop was stopped, and stays so" in said
+    admin.ok("ps:restore", "blog")
+    admin.ok("ps:restore", "--all")
+    assert [arguments[0] for _, arguments in pipeline.calls] == ["blog"] * 3
+
+
+def test_what_several_apps_say_at_once_stands_together(
+    admin: Admin, platform: Platform, deployed: App, monkeypatch: pytest.MonkeyPatch
+):
+    names = ["blog", *(f"app-{number}" for number in range(5))]
+    for name in names[1:]:
+        admin.ok("apps:create", name)
+        deploy(platform, platform.store.apps.get(name))
+    met = threading.Barrier(3, timeout=10)
+
+    def restart(_platform: Platform, name: str, console: Console, *_: object, actor: str) -> None:
+        console.step(f"{name} begins")
+        met.wait()
+        console.detail(f"{name} ends")
+        if name == "app-2":
+            raise PaasError("it is broken")
+
+    monkeypatch.setattr(ps.pipeline, "restart", restart)
+    said = admin.fails("ps:restart", "--all", "--parallel", "3")
+    lines = said.out.splitlines()
+    pairs = [lines[at : at + 2] for at in range(0, len(lines), 2)]
+    assert sorted(pairs) == sorted(
+        [f"-----> {name} begins", f"       {name} ends"] for name in names
+    )
+    assert "app-2: it is broken" in said.err
+    assert "it failed for app-2" in said.err
+
+
+@pytest.mark.parametrize("count", ["0", "-2", "1000", "many"])
+def test_a_number_at_once_without_sense_is_refused(
+    admin: Admin, deployed: App, pipeline: Recorder, count: str
+):
+    assert admin.fails("ps:restart", "--all", "--parallel", count).status == 2
+    assert pipeline.calls == []
 
 
 def test_restart_takes_one_process_type(admin: Admin, deployed: App, pipeline: Recorder):
