@@ -126,6 +126,10 @@ def values(context: Context, app: App | None) -> dict[str, str]:
         plan = checks.of_process(platform, app, release, process)
         words = ", then ".join(map(described, plan))
         rows[f"checks-{process}"] = words if mode is Mode.ENABLED else str(mode)
+        if release and (living := checks.of_living(platform, app, release, process)):
+            rows[f"liveness-{process}"] = (
+                ", ".join(map(described, living)) if mode is Mode.ENABLED else str(mode)
+            )
     return rows
 
 

@@ -72,9 +72,10 @@ def status(state: ProcessState, container: Container | None) -> str:
     """`running (CID: abc)`, with the last exit when there was one; or why it does not run."""
     if container is not None and container.running:
         text = f"running (CID: {container.id})"
-        if not state.restarts or state.last_exit is None:
+        if not state.restarts:
             return text
-        return f"{text}, {times(state)}, last: {exit_words(state)}"
+        last = f", last: {exit_words(state)}" if state.last_exit else ""
+        return f"{text}, {times(state)}{last}"
     if container is None and not state.failures_in_a_row:
         return "missing"
     words = ends.describe(container) if container is not None else exit_words(state)

@@ -16,8 +16,8 @@ from paas.model.image import Health
 from paas.model.release import Image, Release
 from paas.platform import Platform
 
-# readiness means ready for requests, which is what a deploy waits for; liveness is not asked
-AT_DEPLOY = ("startup", "readiness")
+# readiness means ready for requests, which is what a deploy waits for; liveness comes after it
+AT_DEPLOY, LIVENESS = ("startup", "readiness"), "liveness"
 HEALTH_PAUSE_S = 1.0
 NUMBERS = {
     "attempts": "attempts",
@@ -62,6 +62,15 @@ def of_process(
     else:
         found = [base if process == WEB else replace(base, way=Way.UPTIME)]
     return tuple(replace(one, **numbers(platform, app)) for one in found)
+
+
+def of_living(platform: Platform, app: App, release: Release, process: str) -> tuple[Check, ...]:
+    """The liveness checks of app.json, which are made after a deploy for as long as it serves."""
+    entries = manifest_of(release).healthchecks.get(process, ())
+    base = defaults(platform, app, release.image)
+    found = [from_manifest(base, one) for one in entries if one.type == LIVENESS]
+    asked = [one for one in found if one.way is not Way.UPTIME]  # a process that is there is up
+    return tuple(replace(one, **numbers(platform, app)) for one in asked)
 
 
 PLACE = ("path", "content")
@@ -116,6 +125,7 @@ def from_manifest(base: Check, entry: HealthCheck) -> Check:
         initial_delay_s=entry.initial_delay_s or 0,
         warn=entry.warn,
         on_failure=strings(entry.on_failure.get("command")),
+        on_failure_url=entry.on_failure_url,
     )
 
 

@@ -22,7 +22,7 @@ ROLLBACK_ATTEMPTS = 2  # the daemon may have been killed over the first
 def remember(platform: Platform, app: App, container: Container) -> ProcessState:
     """Count an end; a container that ran long enough starts the count anew."""
     now = datetime.now(UTC)
-    steady = (now - container.started_at).total_seconds() > STEADY_AFTER_S
+    steady = container.age_s > STEADY_AFTER_S
     policy = policies.restart(platform, app)
 
     def count(before: ProcessState) -> ProcessState:

@@ -3,10 +3,9 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 from paas.console import Console, plain
-from paas.deploy import checks, ends, probes, symptoms
+from paas.deploy import alarm, checks, ends, probes, symptoms
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Check, Way
@@ -18,7 +17,6 @@ CONNECT_EVERY_S = 0.005
 LOOK_EVERY_S = 0.05
 HINT_AFTER_S = 5.0
 QUICK_WAIT_S = 0.2  # between attempts of the check that takes any answer
-ON_FAILURE_S = 30.0
 LAST_LINES = 20
 
 
@@ -78,16 +76,12 @@ def make(platform: Platform, container: Container, check: Check, console: Consol
         if check.way in (Way.HTTP, Way.LISTENING):
             wait_for_port(platform, container, check, console)
         if check.way is Way.UPTIME:
-            stay_up(platform, container, check.uptime_s - age_s(container), console)
+            stay_up(platform, container, check.uptime_s - container.age_s, console)
         else:
             ask_repeatedly(platform, container, check, console)
-    except PaasError:
-        tell_failure(platform, container, check, console)
+    except PaasError as error:
+        alarm.sound(platform, container, check, error.message, console)
         raise
-
-
-def age_s(container: Container) -> float:
-    return (datetime.now(UTC) - container.started_at).total_seconds()
 
 
 def stay_up(platform: Platform, container: Container, seconds: float, console: Console) -> None:
@@ -173,20 +167,6 @@ def ask_repeatedly(
         f"{name} failed its health check{label} {times}: {problem}",
         f"its last log lines are above; see the check with paas checks:report {container.spec.app}",
     )
-
-
-def tell_failure(platform: Platform, container: Container, check: Check, console: Console) -> None:
-    """Run what app.json wants run when a check fails, in the container while it runs."""
-    now = platform.engine.get(container.id)
-    if not check.on_failure or now is None or not now.running or console.cancelled.is_set():
-        return
-    console.detail(f"Running onFailure of {check.title}")
-    try:
-        problem = probes.run(platform, container, check.on_failure, ON_FAILURE_S, console)
-    except PaasError as error:
-        problem = error.message
-    if problem:
-        console.warn(f"onFailure: {problem}")
 
 
 def show_log(platform: Platform, container: Container, console: Console) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from paas.deploy import again, arriving, ending, order, roll
 from paas.deploy.boot import Slot
+from paas.deploy.release import manifest_of
 from paas.model.app import App
 from paas.platform import Platform
 
@@ -36,10 +37,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be started, the most urgent first, and which apps (by name) each waits for."""
+    """What is to be started, the most urgent first, and which apps (by name) each waits for.
+
+    most: of an app's process types that say so, how many at once.
+    """
 
     places: Sequence[Place]
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    most: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def missing(platform: Platform) -> Plan:
@@ -48,10 +53,18 @@ def missing(platform: Platform) -> Plan:
     with platform.store.view():
         apps = platform.store.apps.list()
         urgency = order.urgencies(platform, apps)
+        most: dict[str, Mapping[str, int]] = {}
         for app in apps:
-            slots = missing_of(platform, app)
-            places += [Place((-urgency[app.id], slot.rank), app.name, slot) for slot in slots]
-        return Plan(sorted(places), needed(platform, apps))
+            if slots := missing_of(platform, app):
+                places += [Place((-urgency[app.id], slot.rank), app.name, slot) for slot in slots]
+                most[app.name] = max_parallel(platform, app)
+        return Plan(sorted(places), needed(platform, apps), most)
+
+
+def max_parallel(platform: Platform, app: App) -> Mapping[str, int]:
+    """How many of each process type may start at once, where app.json says so."""
+    release = platform.store.releases.current(app)
+    return manifest_of(release).max_parallel if release else {}
 
 
 def needed(platform: Platform, apps: Sequence[App]) -> dict[str, tuple[str, ...]]:
@@ -92,6 +105,7 @@ class Restoring:
         turn_s: how long one may count as one of those at once; None: until it is over.
         """
         self._after = plan.after
+        self._most = plan.most
         self._waiting = list(plan.places)
         self._start = start
         self._stopped = stopped
@@ -100,13 +114,13 @@ class Restoring:
         self._changed = threading.Condition()
         self._left = Counter(place.app for place in plan.places)  # slots not yet up or tried
         self._turns = 0
-        self._under_way = 0
+        self._under_way: Counter[tuple[str, str]] = Counter()
         self._failed: set[str] = set()
 
     def run(self) -> None:
         """Return once every slot has been started or tried; when stopped, those begun with."""
         with self._changed:
-            while self._waiting or self._under_way:
+            while self._waiting or self._under_way.total():
                 if self._stopped():
                     self._waiting.clear()
                 place = self._next()
@@ -120,14 +134,21 @@ class Restoring:
         if self._turns >= self._at_once or not self._waiting:
             return None
         for place in self._waiting:
-            if not any(self._left[name] for name in self._after.get(place.app, ())):
+            waits = any(self._left[name] for name in self._after.get(place.app, ()))
+            if not waits and not self._is_full(place):
                 return place
-        return None if self._under_way else self._waiting[0]
+        return None if self._under_way.total() else self._waiting[0]
+
+    def _is_full(self, place: Place) -> bool:
+        """Whether as many of the place's process type are under way as may be."""
+        kind = place.slot.process
+        most = self._most.get(place.app, {}).get(kind, 0)
+        return most > 0 and self._under_way[place.app, kind] >= most
 
     def _begin(self, place: Place) -> None:
         self._waiting.remove(place)
         self._turns += 1
-        self._under_way += 1
+        self._under_way[place.app, place.slot.process] += 1
         if down := self._failed.intersection(self._after.get(place.app, ())):
             log.warning("%s starts although %s is not up", place.app, ", ".join(sorted(down)))
         threading.Thread(
@@ -160,7 +181,7 @@ class Restoring:
 
     def _done(self, place: Place, *, up: bool) -> None:
         with self._changed:
-            self._under_way -= 1
+            self._under_way[place.app, place.slot.process] -= 1
             self._left[place.app] -= 1
             if not up:
                 self._failed.add(place.app)

@@ -5,12 +5,14 @@ restart, a scale, a stop. Nothing serving is touched until what replaces it is h
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paas.console import Console
 from paas.deploy import boot, fleet, handover, health, retire, route
 from paas.deploy.boot import Slot
+from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
@@ -61,13 +63,12 @@ def bring_up(
 ) -> list[Container]:
     """Start, check and switch; the containers that were replaced."""
     failpoint("boot.start")
-    new = boot.start(platform, app, release, fresh, console)
+    new: list[Container] = []
     try:
-        failpoint("boot.started")
-        if new:
-            console.step("Processing deployment checks")
-        failpoint("health.check")
-        health.check_all(platform, app, release, new, console)
+        for group in groups(fresh, manifest_of(release).max_parallel):
+            new += begin(platform, app, release, group, console)
+        for one in new:
+            health.refuse_exited(platform, one)
         failpoint("health.passed")
         console.check_cancelled()
         for one in new:
@@ -76,6 +77,35 @@ def bring_up(
     except BaseException:
         discard(platform, app, new)
         raise
+
+
+def begin(
+    platform: Platform, app: App, release: Release, slots: Sequence[Slot], console: Console
+) -> list[Container]:
+    """Start these side by side and check them; healthy when this returns."""
+    new = boot.start(platform, app, release, slots, console)
+    try:
+        failpoint("boot.started")
+        console.step("Processing deployment checks")
+        failpoint("health.check")
+        health.check_all(platform, app, release, new, console)
+    except BaseException:
+        discard(platform, app, new)
+        raise
+    return new
+
+
+def groups(slots: Sequence[Slot], at_once: Mapping[str, int]) -> list[list[Slot]]:
+    """Slots that start side by side, one group after the other.
+
+    at_once: for process types that say so (app.json's max_parallel), the most of a group.
+    """
+    found: dict[int, list[Slot]] = defaultdict(list)
+    seen: Counter[str] = Counter()
+    for slot in slots:
+        found[seen[slot.process] // (at_once.get(slot.process) or len(slots))].append(slot)
+        seen[slot.process] += 1
+    return [found[number] for number in sorted(found)]
 
 
 def discard(platform: Platform, app: App, containers: Sequence[Container]) -> None:

@@ -14,10 +14,12 @@ from paas.console import silent
 from paas.deploy import boot, crashes, ends, fleet, health, policies, recovery, restoring, route
 from paas.deploy.boot import Slot
 from paas.deploy.lifetime import finish_moves
+from paas.deploy.liveness import Vigil
 from paas.deploy.patrol import Patrol
 from paas.deploy.restoring import Restoring
 from paas.deploy.revert import revert
 from paas.deploy.schedule import Schedule
+from paas.deploy.substitute import substitute
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container, Kind
@@ -46,9 +48,11 @@ class Supervisor:
         self._lock = threading.Lock()
         self._expected: set[Key] = set()  # slots that wait for their start, or are starting
         self._working: Counter[int] = Counter()
+        self._ailing: set[str] = set()  # containers that are about to be replaced
         self._stopped = False
         self._restoring = threading.Lock()
         self._patrol = Patrol(platform, self._restore_meanwhile)
+        self._vigil = Vigil(platform, self._unwell)
 
     # -- the daemon's start and end ------------------------------------------------
 
@@ -62,6 +66,7 @@ class Supervisor:
         self._platform.engine.on_exit(self._exited)
         threading.Thread(target=self._bring_back, name="restore", daemon=True).start()
         self._patrol.start()
+        self._vigil.start()
 
     def _restore_meanwhile(self) -> None:
         """Nobody waits for a slot that does not get up."""
@@ -77,6 +82,7 @@ class Supervisor:
         """Stop watching; every container goes on."""
         self._stopped = True
         self._patrol.stop()
+        self._vigil.stop()
         self._schedule.close()
         self._crew.shutdown(wait=False, cancel_futures=True)
 
@@ -149,6 +155,21 @@ class Supervisor:
         if condemned is not None:
             self._submit(revert, platform, app.name, condemned.version)
         return delay_s
+
+    def _unwell(self, container: Container, words: str) -> None:
+        """A container in service failed its liveness check: once is enough until it is replaced."""
+        with self._lock:
+            known = container.id in self._ailing
+            self._ailing.add(container.id)
+        if not known:
+            self._submit(self._substitute, container, words)
+
+    def _substitute(self, container: Container, words: str) -> None:
+        try:
+            substitute(self._platform, container, words)
+        finally:
+            with self._lock:
+                self._ailing.discard(container.id)
 
     # -- starting again ------------------------------------------------------------------
 

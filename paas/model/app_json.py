@@ -6,6 +6,7 @@ error naming the key.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 NO_DEFAULT: Any = object()
 CHECK_TYPES = ("startup", "readiness", "liveness")
 SCHEMES = ("http", "https")
+URL = re.compile(r"https?://[!-~]{1,2000}")
 CONCURRENCY = ("allow", "forbid", "replace")
 WORDS = {
     str: "a string",
@@ -60,6 +62,7 @@ class HealthCheck:
     initial_delay_s: int | None = None
     warn: bool = False
     on_failure: dict[str, Any] = field(default_factory=dict)
+    on_failure_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +254,16 @@ def health_check(entry: Section) -> HealthCheck:
         initial_delay_s=entry.number("initialDelay"),
         warn=entry.get("warn", bool, False),
         on_failure=entry.object("onFailure"),
+        on_failure_url=url(entry.section("onFailure")),
     )
+
+
+def url(entry: Section) -> str:
+    """An http or https URL, or "" where there is none."""
+    text = entry.text("url")
+    if text and not URL.fullmatch(text):
+        raise wrong(entry.where("url"), "must be an http:// or https:// URL without spaces")
+    return text
 
 
 def header(item: Section) -> tuple[str, str]:

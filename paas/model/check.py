@@ -32,7 +32,7 @@ class Check:
     path is what an HTTP GET must answer with a status below 400 (and with content in its
     body, when given); without a path any HTTP answer to GET / will do. boot_timeout_s
     bounds the wait for the port. A check that only warns stops nothing; on_failure is a
-    command run in the container when it fails.
+    command run in the container when it fails, on_failure_url is told of it.
     """
 
     way: Way = Way.HTTP
@@ -52,6 +52,7 @@ class Check:
     host: str = "localhost"
     warn: bool = False
     on_failure: tuple[str, ...] = ()
+    on_failure_url: str = ""
 
     @property
     def words(self) -> str:

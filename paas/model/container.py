@@ -3,7 +3,7 @@
 import secrets
 import signal
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -152,6 +152,11 @@ class Container:
     @property
     def running(self) -> bool:
         return self.exit is None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was started."""
+        return (datetime.now(UTC) - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Which apps start before which, when many are started."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from paas.deploy import order
-from paas.deploy.boot import slot_of
+from paas.deploy.boot import Slot, slot_of
 from paas.deploy.restoring import AT_ONCE, Place, Plan, Restoring
 from paas.errors import AppNotFound, PaasError
 from paas.store.store import Store
@@ -154,6 +155,31 @@ def test_few_are_started_at_once_and_a_slow_one_gives_up_its_turn(monkeypatch):
     slow.set()
     running.join(20)
     assert not running.is_alive()
+
+
+def test_no_more_of_a_process_type_are_under_way_than_the_app_says():
+    most: Counter[str] = Counter()
+    now: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def start(_app: str, slot: Slot) -> bool:
+        with lock:
+            now[slot.process] += 1
+            most[slot.process] = max(most[slot.process], now[slot.process])
+        threading.Event().wait(0.02)
+        with lock:
+            now[slot.process] -= 1
+        return True
+
+    places = [
+        Place((0, 0), "blog", slot_of(process, number))
+        for process in ("web", "worker")
+        for number in range(1, 7)
+    ]
+    plan = Plan(places, most={"blog": {"web": 1}})
+    Restoring(plan, start, lambda: False, at_once=6).run()
+    assert most["web"] == 1
+    assert most["worker"] > 1
 
 
 def test_a_daemon_that_ends_starts_nobody_any_more():
