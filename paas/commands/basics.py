@@ -21,6 +21,7 @@ NAMESPACES = {
     "cleanup": "Free space, under dokku's name",
     "checks": "How a new version is judged healthy",
     "config": "Environment variables of apps and of the instance",
+    "containers": "What runs, what it has written, and making images of it",
     "disk": "How much room there is, and who takes how much",
     "docker-options": "What builds and containers get beside the defaults",
     "doctor": "Whether this machine has everything it needs",

@@ -6,8 +6,10 @@ container's own directory, so a restarted daemon finds everything again.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Protocol
 
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
@@ -96,6 +98,15 @@ class Engine(Protocol):
 
     def usage(self, container_id: str) -> Usage:
         """What it uses now."""
+
+    def written(self, container_id: str) -> Path | None:
+        """Where lies what a container has written over its layers; None when it cannot be seen."""
+
+    def frozen(self, container_id: str) -> AbstractContextManager[Path]:
+        """Its processes held still for the block; where lies what they have written.
+
+        Raises PaasError when they cannot be, or the container does not run.
+        """
 
     def listening(self, container_id: str) -> list[tuple[str, int]]:
         """Addresses and ports its processes listen on (TCP), for telling a wrong port."""

@@ -45,6 +45,10 @@ class Scratch:
             self.remove(container_id)
             raise
 
+    def upper(self, container_id: str) -> Path:
+        """Where a container's changes go."""
+        return self.root / container_id / "fs" / "upper"
+
     def remove(self, container_id: str) -> None:
         """Unmount and delete one. Idempotent."""
         home = self.root / container_id

@@ -22,15 +22,18 @@ TIMEOUT_S = 1800.0
 
 def write(layers: Layers, runner: Runner, layer: Layer, target: Path) -> Packed:
     """Write a layer's tar, whose bytes depend on nothing but the layer's files."""
-    stored = layers.stored(layer)
-    argv = (
-        *("nice", "-n", "10", sys.executable, "-m", "paas.image", "pack"),
-        *(str(layers.path(layer)), str(stored.uid_base), str(target)),
-    )
-    done = runner.run(argv, cwd=HOME, timeout_s=TIMEOUT_S)
-    packed = parsed(done.text)
+    packed = write_tree(runner, layers.path(layer), layers.stored(layer).uid_base, target)
     note(layers, layer, packed)
     return packed
+
+
+def write_tree(runner: Runner, files: Path, uid_base: int, target: Path) -> Packed:
+    """Write a tree that nobody is changing, owned from uid_base on, as a tar."""
+    argv = (
+        *("nice", "-n", "10", sys.executable, "-m", "paas.image", "pack"),
+        *(str(files), str(uid_base), str(target)),
+    )
+    return parsed(runner.run(argv, cwd=HOME, timeout_s=TIMEOUT_S).text)
 
 
 def known(layers: Layers, layer: Layer) -> Packed | None:

@@ -7,7 +7,8 @@ and `sh -c "exit N"`. What a container "listens" on and uses is set by the test.
 import os
 import shlex
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -101,6 +102,7 @@ class FakeEngine:
         self.sessions: dict[str, ContainerSpec] = {}
         self.ports: dict[str, list[tuple[str, int]]] = {}
         self.used: dict[str, Usage] = {}
+        self.uppers: dict[str, Path] = {}
         self.connected: dict[str, int] = {}
         self.promoted: set[str] = set()
         self._containers: dict[str, Container] = {}
@@ -179,6 +181,15 @@ class FakeEngine:
 
     def usage(self, container_id: str) -> Usage:
         return self.used.get(container_id, Usage())
+
+    def written(self, container_id: str) -> Path | None:
+        return self.uppers.get(container_id)
+
+    @contextmanager
+    def frozen(self, container_id: str) -> Iterator[Path]:
+        if container_id not in self.uppers:
+            raise PaasError(f"container {container_id} has no files of its own to be seen")
+        yield self.uppers[container_id]
 
     def listening(self, container_id: str) -> "list[tuple[str, int]]":
         return self.ports.get(container_id, [])

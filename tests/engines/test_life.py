@@ -344,3 +344,44 @@ def test_runcs_reasons_are_told_in_words_a_user_knows() -> None:
     assert runtime.reason(line) == "there is no program foo in it"
     assert runtime.reason("") == "runc gave no reason"
     assert runtime.reason("something else") == "something else"
+
+
+COUNT = "n=0; while :; do n=$((n+1)); echo $n >/app/count; done"
+
+
+def counter(house: House) -> tuple[Container, Path]:
+    """A container that counts in a file without a pause, and the file as the host sees it."""
+    container = house.engine.start(house.spec("/bin/sh", "-c", COUNT))
+    upper = house.engine.written(container.id)
+    assert upper
+    until((upper / "app/count").exists)
+    return container, upper / "app/count"
+
+
+def test_a_container_held_still_writes_nothing_and_goes_on_after(house: House) -> None:
+    container, _ = counter(house)
+    with house.engine.frozen(container.id) as upper:
+        before = (upper / "app/count").stat()
+        time.sleep(0.2)
+        after = (upper / "app/count").stat()
+        assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
+    until(lambda: (upper / "app/count").stat().st_mtime_ns != before.st_mtime_ns)
+
+
+def test_a_container_held_still_by_a_daemon_that_died_goes_on_with_the_next(house: House) -> None:
+    container, count = counter(house)
+    left = house.engine.frozen(container.id)
+    left.__enter__()
+    before = count.stat().st_mtime_ns
+    again = another_daemon(house)
+    until(lambda: count.stat().st_mtime_ns != before)
+    found = again.get(container.id)
+    assert found
+    assert found.running
+
+
+def test_a_container_held_still_can_be_removed(house: House) -> None:
+    container, _ = counter(house)
+    with house.engine.frozen(container.id):
+        house.engine.remove(container.id)
+        assert house.traces(container.id) == []

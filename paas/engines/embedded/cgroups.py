@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from paas.model.container import Usage
 ROOT = Path("/sys/fs/cgroup")
 CGROUP2_ONLY = "cgroup.controllers"
 EMPTY_TIMEOUT_S = 10.0
+FREEZE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Cgroups:
             if not (pids := read(directory / "cgroup.procs").split()):
                 continue
             populated = True
+            write(directory / "freezer.state", "THAWED")  # what is held still would not die
             if not write(directory / "cgroup.kill", "1"):
                 for pid in pids:
                     signal_process(int(pid), signal.SIGKILL)
@@ -118,6 +121,17 @@ class Cgroups:
         directory = parent / name
         directory.mkdir()
         return directory
+
+    def freeze(self, container_id: str, *, still: bool) -> bool:
+        """Hold everything in the container still, or let it go on; whether that was so in time."""
+        unified = self.hierarchies.unified
+        if unified is not None:
+            home, wanted = unified / self.name / container_id, "1" if still else "0"
+            write(home / "cgroup.freeze", wanted)
+            return settled(lambda: fields(read(home / "cgroup.events")).get("frozen") == still)
+        home, state = self._directory("freezer", container_id), "FROZEN" if still else "THAWED"
+        write(home / "freezer.state", state)
+        return settled(lambda: read(home / "freezer.state").strip() == state)
 
     def remove(self, container_id: str) -> None:
         """Remove a container's emptied cgroups. Idempotent; OSError when one is still busy."""
@@ -164,6 +178,16 @@ class Cgroups:
     def _directory(self, controller: str, container_id: str) -> Path:
         root = self.hierarchies.by_controller.get(controller, ROOT)
         return root / self.name / container_id
+
+
+def settled(condition: Callable[[], bool]) -> bool:
+    """Whether the kernel brings it about within a moment."""
+    deadline = time.monotonic() + FREEZE_TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def remove_tree(directory: Path) -> None:

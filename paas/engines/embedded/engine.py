@@ -7,8 +7,10 @@ which containers there are, filled from their directories when the daemon starts
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from paas.command import Runner
 from paas.engines.base import Session, Streams
@@ -52,6 +54,7 @@ class EmbeddedEngine:
         self._unheard: list[Container] = []
         self._exits = ExitWatch(self._directories.exits, self._ended)
         for container in self._index.load():
+            self._let_go(container.id)
             self._exits.track(container.id, container.pid)
         for container in self._index.containers(None):
             layers.holds.take(container.id, [layer.id for layer in container.spec.layers])
@@ -252,6 +255,35 @@ class EmbeddedEngine:
     def usage(self, container_id: str) -> Usage:
         """What it uses now."""
         return self._cgroups.usage(container_id)
+
+    def written(self, container_id: str) -> Path | None:
+        """Its writable layer, when it has one of its own."""
+        container = self.get(container_id)
+        if container is None:
+            return None
+        upper = container.spec.upper or self._bundles.scratch.upper(container_id)
+        return upper if upper.is_dir() else None
+
+    @contextmanager
+    def frozen(self, container_id: str) -> Iterator[Path]:
+        """Hold it still; a daemon that dies meanwhile leaves a mark by which the next lets go."""
+        upper = self.written(container_id)
+        if upper is None:
+            raise PaasError(f"container {container_id} has no files of its own to be seen")
+        mark = self._directories.frozen(container_id)
+        mark.touch()
+        try:
+            if not self._cgroups.freeze(container_id, still=True):
+                raise PaasError(f"container {container_id} could not be held still")
+            yield upper
+        finally:
+            self._let_go(container_id)
+
+    def _let_go(self, container_id: str) -> None:
+        mark = self._directories.frozen(container_id)
+        if mark.exists():
+            self._cgroups.freeze(container_id, still=False)
+            mark.unlink(missing_ok=True)
 
     def listening(self, container_id: str) -> list[tuple[str, int]]:
         """Addresses and ports its processes listen on."""

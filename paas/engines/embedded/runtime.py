@@ -53,6 +53,10 @@ class Directories:
     def pid_file(self, container_id: str) -> Path:
         return self.container(container_id) / "pid"
 
+    def frozen(self, container_id: str) -> Path:
+        """A mark that is there while somebody holds the container still."""
+        return self.container(container_id) / "frozen"
+
     def runc_log(self, container_id: str) -> Path:
         return self.container(container_id) / "runc.log"
 
