@@ -12,6 +12,7 @@ from tests.bench import (
     compiled,
     containers,
     deploys,
+    disk,
     doors,
     languages,
     memory,
@@ -50,6 +51,8 @@ ROWS: dict[str, Measurement] = {
     "route": lambda _, given: proxying.route_change(given.runs),
     "memory": lambda instance, given: memory.fifty_apps(instance, given.apps),
     "backup": lambda instance, given: backups.backup_and_restore(instance, given.apps),
+    "disk-python": lambda instance, _: disk.twenty(instance, "python"),
+    "disk-nodejs": lambda instance, _: disk.twenty(instance, "nodejs"),
     "quickstart": lambda _, given: setting_up.quickstart(),
 }
 
