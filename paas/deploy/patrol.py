@@ -47,7 +47,7 @@ class Patrol:
             platform.networks.ensure,
             lambda: remove_strays(platform),
             lambda: tend_all(platform),
-            lambda: prune.orphans(platform),
+            lambda: prune.once_more(platform),
             self._restore,
             lambda: drop_left_files(platform),
         ):

@@ -36,6 +36,7 @@ def tidied(platform: Platform, app: App) -> Iterator[None]:
             leftovers(platform, app, made)
         except Exception:  # the operation's own outcome is what counts
             log.exception("could not prune %s", app.name)
+            _left.set()
 
 
 def leftovers(platform: Platform, app: App, made: Sequence[str]) -> None:
@@ -51,6 +52,21 @@ def leftovers(platform: Platform, app: App, made: Sequence[str]) -> None:
 def releases(platform: Platform, app: App) -> list[Release]:
     """Forget releases beyond the number kept; what was forgotten. Under the app's lock."""
     return platform.store.releases.prune(app, policies.releases_kept(platform, app))
+
+
+# set when something was left over that could not be removed at once
+_left = threading.Event()
+
+
+def once_more(platform: Platform) -> None:
+    """Remove what an operation could not, as on a full disk; nothing when there is nothing."""
+    if _left.is_set():
+        _left.clear()
+        try:
+            orphans(platform)
+        except Exception:
+            _left.set()
+            raise
 
 
 def orphans(platform: Platform) -> None:

@@ -38,6 +38,7 @@ from paas.model.container import (
 )
 from paas.model.release import Layer
 from paas.platform import Platform
+from paas.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +75,9 @@ def workshop(
     platform: Platform, app: App, source: Source, config: dict[str, str], console: Console
 ) -> Iterator[Workshop]:
     """Directories of one build, removed at its end, and its log."""
-    directory = platform.settings.run_dir / "builds" / f"{app.name}.{secrets.token_hex(4)}"
     owner = platform.settings.uids(app.slot) + APP_UID
     with ExitStack() as undo:
-        undo.callback(leave, directory)
+        directory = undo.enter_context(workplace(platform.settings, app.name))
         for name, mode in (("", 0o711), ("config", 0o700), ("empty", 0o700), ("cache", 0o700)):
             make_owned(directory / name, owner, mode)
         for key, value in config.items():
@@ -88,6 +88,26 @@ def workshop(
         output = undo.enter_context(BuildOutput(platform.settings, app, console))
         files = undo.enter_context(standins.serving(platform, app, directory, console))
         yield Workshop(platform, app, source, config, directory, output, console, files)
+
+
+_under_way: set[Path] = set()
+
+
+@contextmanager
+def workplace(settings: Settings, name: str) -> Iterator[Path]:
+    """A directory for one piece of work, to be made by the caller; removed at its end."""
+    path = settings.run_dir / "builds" / f"{name}.{secrets.token_hex(4)}"
+    _under_way.add(path)
+    try:
+        yield path
+    finally:
+        leave(path)
+        _under_way.discard(path)
+
+
+def is_under_way(path: Path) -> bool:
+    """Whether a workplace is somebody's: others were left by a fault."""
+    return path in _under_way
 
 
 def leave(directory: Path) -> None:

@@ -76,7 +76,7 @@ class Layers:
         found = []
         for name in self._names():
             try:
-                record = self.record(name)
+                record = self._records.get(name) or self.record(name)
             except PaasError as error:
                 if name not in self._damaged:
                     log.warning("%s", error.message)
@@ -320,11 +320,11 @@ class Layers:
 
     def _names(self) -> Iterator[str]:
         """Names of directories that are layers: they have a record."""
-        entries = sorted(self.root.iterdir()) if self.root.is_dir() else []
-        for entry in entries:
-            known = self._records.get(entry.name) or (entry / records.NAME).is_file()
-            if entry.name != building.NAME and ID.fullmatch(entry.name) and known:
-                yield entry.name
+        names = sorted(os.listdir(self.root)) if self.root.is_dir() else []  # noqa: PTH208 - many
+        for name in names:
+            known = self._records.get(name) or (self.root / name / records.NAME).is_file()
+            if known and name != building.NAME and ID.fullmatch(name):
+                yield name
 
     def _used(self, layer_id: str) -> None:
         """Note that a layer is used, for those who remove what is not."""

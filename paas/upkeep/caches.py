@@ -71,7 +71,7 @@ def leftovers(round_: Round) -> None:
 def trimmed(round_: Round, known: App, path: Path) -> Cache | None:
     """An app's cache after what is too old or too large in it has gone; None when none is left."""
     with round_.undisturbed(known) as app:
-        if app is None:
+        if app is None or not path.is_dir():
             return None
         used_at = path.stat().st_ctime  # every build takes it into its possession anew
         unused_s = time.time() - used_at
@@ -101,7 +101,7 @@ def bound_all(round_: Round, kept: list[Cache]) -> None:
         if total <= round_.platform.settings.cache_bytes:
             return
         with round_.undisturbed(cache.app) as app:
-            if app is not None:
+            if app is not None and cache.path.is_dir():
                 drop(round_, app, cache.path)
                 total -= cache.bytes
 
@@ -112,7 +112,7 @@ def spare(round_: Round) -> list[Spare]:
     def removal(app: App, path: Path) -> Callable[[], None]:
         def remove() -> None:
             with round_.undisturbed(app) as mine:
-                if mine is not None:
+                if mine is not None and path.is_dir():
                     drop(round_, mine, path)
 
         return remove

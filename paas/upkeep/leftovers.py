@@ -6,13 +6,13 @@ Touches: <state_dir>/builds, <run_dir>/builds; the rest through the rooms that o
 import re
 import time
 
-from paas.deploy import patrol
+from paas.deploy import patrol, workshop
 from paas.model.app import App
 from paas.upkeep.caches import listing
 from paas.upkeep.round import Round
 
 LOG = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z\.log")
-WORKSHOP = re.compile(r"(.+)\.[0-9a-f]{8}")
+WORKPLACE = re.compile(r".+\.[0-9a-f]{8}")
 
 
 def build_logs(round_: Round) -> None:
@@ -35,20 +35,11 @@ def old_logs(round_: Round, app: App) -> None:
 
 
 def workshops(round_: Round) -> None:
-    """Directories of builds that are over; each is its app's while that is being built."""
-    found = listing(round_.platform.settings.run_dir / "builds")  # before the apps
-    apps = {app.name: app for app in round_.platform.store.apps.list()}
-    for path in found:
-        named = WORKSHOP.fullmatch(path.name)
-        app = apps.get(named[1]) if named else None
-        if named is None or (round_.wish.only is not None and app != round_.wish.only):
-            continue
-        if app is None:
-            round_.delete("leftover", path)
-            continue
-        with round_.undisturbed(app) as mine:
-            if mine is not None:
-                round_.delete("leftover", path, app=mine.name)
+    """Directories of builds that are over."""
+    if round_.wish.only is None:
+        for path in listing(round_.platform.settings.run_dir / "builds"):
+            if WORKPLACE.fullmatch(path.name) and not workshop.is_under_way(path):
+                round_.delete("leftover", path)
 
 
 def strays(round_: Round) -> None:

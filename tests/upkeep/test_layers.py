@@ -64,6 +64,21 @@ def test_old_releases_go_first_so_that_their_layers_go_with_them(
     assert [one.version for one in platform.store.releases.list(app)] == [4, 3]
 
 
+def test_no_release_is_forgotten_while_somebody_is_at_its_app(platform: Platform, collect: Collect):
+    """Who goes back to the oldest one holds the app's lock from choosing it to serving it."""
+    app = platform.store.apps.create("blog")
+    for number in range(3):
+        release(platform, app, layer(platform, f"source-{number}", app=app))
+    platform.store.properties.set(app, "gc", "releases-kept", "1")
+    with platform.locks.attempt("blog"):
+        outcome = collect(everything=True)
+        assert outcome.busy == ("blog",)
+        assert len(platform.store.releases.list(app)) == 3
+        assert len(present(platform)) == 3
+    collect()
+    assert present(platform) == ["source-2"]
+
+
 def test_what_is_mounted_or_being_built_stays(platform: Platform, collect: Collect):
     for name in ("mounted", "source-built", "source-dead"):
         layer(platform, name, unused_s=90 * DAY_S)

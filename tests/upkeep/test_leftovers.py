@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from paas.deploy import workshop
 from paas.platform import Platform
 from tests.commands.conftest import Admin, FakeNetworks
 from tests.upkeep.conftest import DAY_S, Collect, freed
@@ -33,18 +34,17 @@ def test_build_logs_go_by_number_and_age_and_the_newest_stays(platform: Platform
     assert nobodys.exists()
 
 
-def test_directories_of_builds_that_are_over_go_but_not_while_their_app_is_busy(
+def test_directories_of_builds_that_are_over_go_and_those_in_use_stay(
     platform: Platform, collect: Collect
 ):
-    platform.store.apps.create("blog")
     root = platform.settings.run_dir / "builds"
     for name in ("blog.0123abcd", "gone.0123abcd", "blog.mine", "blog"):
         (root / name).mkdir(parents=True)
-    with platform.locks.attempt("blog"):
-        collect()
-    assert sorted(path.name for path in root.iterdir()) == ["blog", "blog.0123abcd", "blog.mine"]
-    collect()
-    assert sorted(path.name for path in root.iterdir()) == ["blog", "blog.mine"]
+    with workshop.workplace(platform.settings, "images") as used:
+        used.mkdir()
+        collect(everything=True)
+        assert sorted(path.name for path in root.iterdir()) == ["blog", "blog.mine", used.name]
+    assert not used.exists()
 
 
 def test_networks_of_apps_that_are_gone_go(platform: Platform, collect: Collect):

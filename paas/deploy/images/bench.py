@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.console import Console
-from paas.deploy import workshop
+from paas.deploy import room, workshop
 from paas.deploy.output import BuildOutput
 from paas.errors import PaasError
 from paas.model.app import App
@@ -77,9 +77,10 @@ class Work:
 def bench(platform: Platform, app: App | None, console: Console) -> Iterator[Bench]:
     """Directories of one piece of work, removed at its end."""
     name = app.name if app else "images"
-    directory = platform.settings.run_dir / "builds" / f"{name}.{secrets.token_hex(4)}"
+    if app is None:  # whoever works for an app has asked already
+        room.admit(platform, name, "taking an image in", console)
     with ExitStack() as undo:
-        undo.callback(workshop.leave, directory)
+        directory = undo.enter_context(workshop.workplace(platform.settings, name))
         output = undo.enter_context(BuildOutput(platform.settings, app, console))
         made = Bench(platform, app, directory, output, console)
         workshop.make_owned(directory, made.uid_base, 0o711)
