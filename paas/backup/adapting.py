@@ -4,14 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from paas.backup.plan import Layers
-from paas.deploy import arriving, ending, fleet, moving, order
+from paas.backup.plan import Layers, Wanted
+from paas.deploy import arriving, ending, fleet, hold, moving, order
+from paas.deploy.policies import ALL_PROCESSES
 from paas.model.app import App
+from paas.model.check import Mode
+from paas.model.names import LABEL
 from paas.platform import Platform
 from paas.store.intake import Row
 
 # what says how things stood on another machine, and not how they should
 PASSING = frozenset({ending.MARK, arriving.MARK, arriving.RISING, moving.MARK, fleet.IN_SERVICE})
+LISTS_OF_PROCESSES = frozenset(("checks", str(mode)) for mode in (Mode.DISABLED, Mode.SKIPPED))
 PASSING_GLOBAL = frozenset({"restore", "backup-runs"})
 
 
@@ -22,7 +26,7 @@ class Adapting:
     platform: Platform
     layers: Layers
     apps: Mapping[int, App]
-    whole: bool
+    wanted: Wanted
     told: list[str] = field(default_factory=list)
 
     def row(self, table: str, row: Row) -> Row | None:
@@ -34,10 +38,23 @@ class Adapting:
         key = (row["namespace"], row["key"])
         if row["app_id"] is None:
             return None if row["namespace"] in PASSING_GLOBAL else row
+        if key in PASSING:
+            return None
         if key == order.START_AFTER:
             known = {there: app.id for there, app in self.apps.items()}
             return {**row, "value": order.renumbered(row["value"], known)}
-        return None if key in PASSING else row
+        sense = True if self.wanted.whole else self._makes_sense(*key, row["value"])
+        if sense is False:
+            self.told.append(f"{row['namespace']} {row['key']} is not set: it makes no sense here")
+        return row if sense else None
+
+    def _makes_sense(self, namespace: str, key: str, value: str) -> bool | None:
+        """Whether an app could have been given this property; None: it is remembered anew."""
+        if (namespace, key) == hold.HELD:
+            return True
+        if (namespace, key) in LISTS_OF_PROCESSES:
+            return all(one == ALL_PROCESSES or LABEL.fullmatch(one) for one in value.split(","))
+        return self.wanted.accepts(namespace, key, value)
 
     def release(self, row: Row) -> Row:
         status = "failed" if row["status"] == "pending" else row["status"]
@@ -72,7 +89,7 @@ class Adapting:
 
     def login(self, row: Row) -> Row | None:
         """A password that was sealed with another instance's key cannot be opened here."""
-        if self.whole:
+        if self.wanted.whole:
             return row
         self.told.append(f"the login at {row['server']} does not come: registry:login again")
         return None

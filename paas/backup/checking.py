@@ -18,8 +18,10 @@ from paas.backup.opening import described, opened
 from paas.backup.report import Report
 from paas.backup.sections import DATABASE
 from paas.backup.unpack import NEW_FILE
+from paas.backup.vetting import vet
 from paas.failpoints import failpoint
 from paas.store import dump
+from paas.store.store import rows_in
 
 ROWS = "rows"
 
@@ -43,6 +45,8 @@ def check(order: Mapping[str, Any], report: Report) -> dict[str, Any]:
     if checked is None:
         raise damaged("it has no end")
     dump.rebuild(staging / STAGED, checked.head.schema, found_rows(rows))
+    for table, row in rows_in(staging / STAGED):
+        vet(table, row)
     return {"head": asdict(checked.head), "manifest": asdict(checked.manifest)}
 
 

@@ -4,7 +4,7 @@ Reads the archive's head and its database; changes nothing.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from paas.backup.head import PLATFORM, AppEntry, Checked, Head, LayerEntry
@@ -26,13 +26,15 @@ NOBODYS = -1  # no app has this id
 class Wanted:
     """What is wanted of an archive: everything, or one app, under a name of its own or its old.
 
-    trusted_holes: files with holes may be larger than the disk.
+    trusted_holes: files with holes may be larger than the disk. accepts: whether an app's
+    property (namespace, key, value) is one that somebody could set here; None: nobody sets it.
     """
 
     app: str | None = None
     name: str | None = None
     whole: bool = False
     trusted_holes: bool = False
+    accepts: Callable[[str, str, str], bool | None] = lambda _space, _key, _value: None
     passphrase: str | None = field(default=None, repr=False)
 
 

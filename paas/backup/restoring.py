@@ -127,7 +127,7 @@ class Restoring:
             failpoint("restore.unpacked")
             staging.make_repositories(self.platform, self.place, [name for _, name in coming])
             staging.settle(self.place, layers.incoming)
-            adapting = Adapting(self.platform, layers, apps, whole=wanted.whole)
+            adapting = Adapting(self.platform, layers, apps, wanted)
             self._decide(adapting)
         return Restored(tuple(name for _, name in coming), tuple(adapting.told), found)
 

@@ -80,8 +80,27 @@ class Namespace:
         return {**rows, one.key: own} if app else rows
 
 
+SPACES: dict[str, Namespace] = {}
+
+
+def accepts(namespace: str, key: str, value: str) -> bool | None:
+    """Whether `<namespace>:set APP key value` would keep this very value; None: there is no such.
+
+    What is kept otherwise than it is set is not known here.
+    """
+    space = SPACES.get(namespace)
+    for one in space.properties if space else ():
+        if one.key == key and one.has_app and one.kept is None:
+            try:
+                return one.check(printable(value, key)) == value
+            except PaasError:
+                return False
+    return None
+
+
 def register(space: Namespace) -> None:
     """Make `<name>:report`, and `<name>:set` (or its setter) when there are properties."""
+    SPACES[space.name] = space
     make_report(space)
     if space.properties:
         make_set(space)

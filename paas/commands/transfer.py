@@ -5,7 +5,7 @@ import click
 from paas.backup import cloning
 from paas.backup.making import Wish
 from paas.backup.plan import Wanted
-from paas.commands import archives, restore
+from paas.commands import archives, report, restore
 from paas.commands.archives import (
     file_argument,
     logs_option,
@@ -71,7 +71,13 @@ def import_app(
     app here are left out.
     """
     secret = archives.passphrase(context, passphrase_file, given=passphrase_stdin)
-    wanted = Wanted(from_, name, trusted_holes=context.force, passphrase=secret)
+    wanted = Wanted(
+        from_,
+        name,
+        trusted_holes=context.force,
+        accepts=report.accepts,
+        passphrase=secret,
+    )
     restore.bring_back(context, file, wanted, format_)
 
 

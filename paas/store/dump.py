@@ -107,10 +107,29 @@ def rebuild(path: Path, schema: str, rows: Mapping[str, Iterable[bytes]]) -> Non
             fill(connection, rows)
             migrate.upgrade(connection)
     except (SQLAlchemyError, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0][:200]
-        raise PaasError(f"the backup's database does not fit together: {reason}") from error
+        raise unfit(error) from error
     finally:
         engine.dispose()
+
+
+def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every table and row of a database file that is up to date, as the rooms here see them."""
+    engine = engine_of(make_url(f"sqlite:///{path}"))
+    try:
+        with engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                for row in connection.execute(select(table)).mappings():
+                    yield table.name, dict(row)
+    except (SQLAlchemyError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise unfit(error) from error
+    finally:
+        engine.dispose()
+
+
+def unfit(error: Exception) -> PaasError:
+    """What does not fit together, in a sentence."""
+    reason = (str(getattr(error, "orig", error)).splitlines() or ["nothing"])[0][:200]
+    return PaasError(f"the backup's database does not fit together: {reason}")
 
 
 def fill(connection: Connection, rows: Mapping[str, Iterable[bytes]]) -> None:

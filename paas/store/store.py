@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from paas.model.app import App
 from paas.settings import Settings
@@ -42,6 +43,11 @@ def migrate_apart(settings: Settings) -> None:
         finally:
             os._exit(0)
     os.waitpid(child, 0)
+
+
+def rows_in(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every table and row of a database file that is up to date; here all tables are known."""
+    return dump.rows(path)
 
 
 class Store:

@@ -102,6 +102,10 @@ MADE: dict[str, tuple[Callable[[Crafted], bytes], str]] = {
         lambda one: rows(one, "config", {"app_id": 99, "key": "A", "value": "b"}),
         "does not fit together",
     ),
+    "a variable that is a path": (
+        lambda one: rows(one, "config", {"app_id": 1, "key": "../../etc/x", "value": "b"}),
+        "is not a name for an environment variable",
+    ),
     "an app's name that leads astray": (
         lambda one: with_apps(one, AppEntry("../down", 1, 1)), "has an app named",
     ),
@@ -167,6 +171,38 @@ def test_a_layer_that_builds_of_others_find_is_not_taken_from_an_apps_archive(
         assert (home / "files" / "page.txt").read_text() == "page"
     finally:
         platform.ok("--force", "apps:destroy", "victim")
+
+
+def test_a_property_that_makes_no_sense_stays_away_and_the_app_comes(
+    platform: Instance, backup: Crafted
+):
+    """One that nobody could set might end the daemon, or lead somewhere."""
+    values = {
+        ("ps", "restart-policy"): "nonsense",
+        ("ps", "pause-seconds"): "12",
+        ("ps", "in-service"): '["../../x"]',
+        ("checks", "wait-to-retire"): "for ever",
+        ("inner", "thing"): "x",
+    }
+    properties = [
+        {"app_id": 1, "namespace": space, "key": key, "value": value}
+        for (space, key), value in values.items()
+    ]
+    app = replace(backup, head=replace(backup.head, kind="app", apps=(backup.head.apps[1],)))
+    done = platform.paas("apps:import", "odd", stdin=rows(app, "properties", *properties))
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.decode()
+    for told in ("ps restart-policy", "checks wait-to-retire"):
+        assert f"{told} is not set: it makes no sense here" in said
+    assert "inner" not in said
+    assert platform.json("ps:report", "odd")["pause-seconds"] == "12"  # type: ignore[index]
+    with sqlite3.connect(platform.settings.state_dir / "paas.db") as database:
+        kept = database.execute("SELECT namespace, key, value FROM properties").fetchall()
+    kept.remove(("ps", "in-service", "[]"))  # as of an app of which nothing runs
+    assert [row for row in kept if row[0] in ("ps", "checks", "inner")] == [
+        ("ps", "pause-seconds", "12")
+    ]
+    platform.ok("--force", "apps:destroy", "odd")
 
 
 def test_a_backup_of_everything_needs_an_instance_without_apps(platform: Instance, backup: Crafted):
