@@ -24,7 +24,11 @@ SETTLES_S = 30.0
 # every point is killed at; where a full disk takes another way than at its neighbours
 FULL_AT = ("restore.unpack", "restore.repository", "restore.decide", "restore.decided",
            "restore.entry", "restore.finished")  # fmt: skip
-KILLED_AT = ("backup.head", "backup.written")
+KILLED_AT = (
+    "backup.head", "backup.written",
+    *(f"restore.{one}" for one in ("check", "reserved", "unpack", "repository", "decide", "decided",
+                                   "layer", "place", "entry", "placed", "finished")),
+)  # fmt: skip
 ENOUGH = [(f"backup.{name}", "enospc") for name in ("refs", "layer", "end", "written")]
 EVERY_POINT = environment("PAAS_EVERY_POINT") != ""
 
@@ -120,7 +124,7 @@ def meets(platform: Instance, point: str, action: str, *words: str) -> subproces
     return done
 
 
-@pytest.mark.parametrize(("point", "action"), chosen("restore", FULL_AT))
+@pytest.mark.parametrize(("point", "action"), chosen("restore", FULL_AT, KILLED_AT))
 def test_a_restore_that_meets_a_fault_comes_whole_or_not_at_all(
     platform: Instance, archive: Path, point: str, action: str
 ):

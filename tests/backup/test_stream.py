@@ -36,8 +36,8 @@ def test_an_archive_is_read_as_it_was_written(archive: tuple[bytes, str | None])
 def test_a_flipped_bit_anywhere_is_noticed(archive: tuple[bytes, str | None]):
     data, passphrase = archive
     chance, all_bits = random.Random(7), len(data) * 8
-    ends = [*range(0, 400, 67), *range(all_bits - 400, all_bits, 67)]
-    for bit in [*ends, *(chance.randrange(all_bits) for _ in range(10))]:
+    ends = [3, 140, 330, all_bits - 300, all_bits - 90, all_bits - 1]
+    for bit in [*ends, *(chance.randrange(all_bits) for _ in range(40 if not passphrase else 3))]:
         with pytest.raises(PaasError):
             read(flipped(data, bit), passphrase)
 
