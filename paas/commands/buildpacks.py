@@ -9,10 +9,10 @@ from paas.commands.context import Context
 from paas.commands.parameters import app_argument, format_option, one_of, printable
 from paas.commands.permissions import Permission, allowed
 from paas.commands.registry import command
-from paas.deploy import build, packs, policies
+from paas.deploy import build, packs, policies, stacks
 from paas.deploy.receive import deploy_branches
 from paas.errors import PaasError, PermissionDenied, UsageError
-from paas.model import buildpack
+from paas.model import buildpack, reference
 from paas.model.app import App
 from paas.model.buildpack import Kind
 from paas.model.names import branch_name
@@ -21,7 +21,6 @@ index_option = click.option(
     "--index", type=click.IntRange(1, 99), help="Its place in the order, beginning with 1."
 )
 MOST = 20
-STACKS = ("heroku-24",)
 
 
 def named(context: Context, text: str) -> str:
@@ -188,6 +187,17 @@ def save(context: Context, app: App, chosen: list[str]) -> None:
     context.console.detail("The next push takes it")
 
 
+def stack_name(text: str) -> str:
+    """The usual stack, or an image's name."""
+    return text if text == stacks.USUAL else str(reference.parse(text).tagged)
+
+
+def present(context: Context, app: App, text: str) -> str:
+    if text != stacks.USUAL:
+        stacks.find(context.platform, app, text)
+    return text
+
+
 def values(context: Context, app: App | None) -> dict[str, str]:
     platform = context.platform
     if app is None:
@@ -213,10 +223,12 @@ report.register(
         values,
         properties=(
             report.Property(
-                "stack",
-                "what buildpacks are told to build for; there is one stack",
-                one_of(*STACKS),
-                lambda _: STACKS[0],
+                stacks.PROPERTY,
+                f"what buildpacks build on: {stacks.USUAL}, or an image that is here, made "
+                "FROM paas/stack:build or with python3, bash and tar in it",
+                stack_name,
+                lambda _: stacks.USUAL,
+                kept=present,
             ),
             report.Property(
                 policies.IN_APP_DIR,

@@ -184,7 +184,7 @@ def steps(
     ]
     by = f" by {', '.join(packs_used)}" if packs_used else ""
     made = [(layer, f"{plan.pack}: {plan.name} {plan.runtime}".strip()) for plan, layer in have]
-    stack = [(layer, "the stack") for layer in shop.platform.stack.run_layers]
+    stack = [(layer, f"the stack {shop.stack.name}") for layer in shop.stack.run]
     app = (source, f"commit {shop.source.push.new} built{by}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return tuple(Step(words, layer.id, now) for layer, words in (*stack, *made, app))
@@ -212,9 +212,9 @@ def commit(
     failpoint("build.committed")
     return Image(
         id=identity,
-        layers=(*platform.stack.run_layers, *(layer for _, layer in have), source),
+        layers=(*shop.stack.run, *(layer for _, layer in have), source),
         processes=processes,
-        environment=strings(results.get("environment")),
+        environment={**shop.stack.environment, **strings(results.get("environment"))},
         buildpacks=names(results.get("buildpacks")),
         commit=shop.source.push.new,
         manifest=shop.source.manifest.document,

@@ -223,7 +223,7 @@ def basis(shop: Workshop, plan: LayerPlan) -> str:
 def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
     """What goes into a layer beside the plan and the files."""
     parts: dict[str, Any] = {
-        "stack": shop.platform.stack.digest,
+        "stack": shop.stack.digest,
         "buildpack": revision(*code(plan)),
     }
     if not plan.shared:

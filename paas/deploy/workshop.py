@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paas.console import Console
-from paas.deploy import build_config, standins
+from paas.deploy import build_config, stacks, standins
 from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
+from paas.deploy.stacks import Base
 from paas.disk import Level
 from paas.engines.base import Streams
 from paas.errors import PaasError
@@ -62,6 +63,7 @@ class Workshop:
     directory: Path
     output: BuildOutput
     console: Console
+    stack: Base
     files: dict[str, Path] = field(default_factory=dict)  # of every container of the build
 
     @property
@@ -87,7 +89,8 @@ def workshop(
         make_owned(cache, owner, 0o700)
         output = undo.enter_context(BuildOutput(platform.settings, app, console))
         files = undo.enter_context(standins.serving(platform, app, directory, console))
-        yield Workshop(platform, app, source, config, directory, output, console, files)
+        stack = stacks.of_app(platform, app)
+        yield Workshop(platform, app, source, config, directory, output, console, stack, files)
 
 
 _under_way: set[Path] = set()
@@ -152,8 +155,7 @@ def run(
     result = shop.directory / f"result-{secrets.token_hex(4)}"
     uid = 0 if system else APP_UID
     make_owned(result, shop.platform.settings.uids(shop.app.slot) + uid, 0o700)
-    stack = shop.platform.stack
-    below = stack.run_layers if system == "run" else stack.build_layers
+    below = shop.stack.run if system == "run" else shop.stack.build
     spec = build_spec(shop, arguments, [*below, *layers], upper, result, shared=shared, uid=uid)
     spec = replace(spec, mounts=(*spec.mounts, *mounts), shown=shown)
     if disk_bytes is not None:
@@ -161,6 +163,7 @@ def run(
     shop.console.check_cancelled()
     with archive(shop, paths) as stdin:
         status = supervised(shop, spec, stdin)
+    stacks.check_fit(shop.stack, status, spec.argv[0])
     return status, read_results(result)
 
 
@@ -280,6 +283,7 @@ def build_environment(shop: Workshop, *, shared: bool) -> dict[str, str]:
         CERTIFICATES,
     )
     return {
+        **shop.stack.environment,
         **bundle,
         **named,
         "STACK": STACK,
@@ -289,7 +293,7 @@ def build_environment(shop: Workshop, *, shared: bool) -> dict[str, str]:
         "CURL_CONNECT_TIMEOUT": "30",
         "CURL_TIMEOUT": "180",
         "HOME": "/app",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": shop.stack.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         "LANG": "C.UTF-8",
         "MEMORY_AVAILABLE": str(shop.platform.settings.build_memory_bytes >> 20),
         "UV_NATIVE_TLS": "1",
