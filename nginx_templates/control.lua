@@ -2,8 +2,10 @@
 -- the daemon through the control socket afterwards.
 --
 -- A route is text: `app blog`, `state serving`, `domain blog.example.com` and `peer 10.0.0.2 5000`
--- lines, and `hold 30` where requests wait so many seconds while the state is held; a table is routes one after another. Keys of the dictionary: `domain <name>` -> app,
--- `app <name>` -> state and peers, `domains <app>` -> its domains, `version` -> a number that
+-- lines, `hold 30` where requests wait so many seconds while the state is held, and where an app
+-- was given ports `port http 8080 9000`; a table is routes one after another. Keys of the
+-- dictionary: `domain <name>` -> app,
+-- `app <name>` -> state, peers and ports, `domains <app>` -> its domains, `version` -> a number that
 -- is odd during a change and even, and another one, after it.
 
 local routes = ngx.shared.routes
@@ -24,6 +26,8 @@ local function parse(text)
             table.insert(route.domains, value)
         elseif route and key == "peer" then
             table.insert(route.peers, value)
+        elseif route and key == "port" then
+            table.insert(route.peers, (value:gsub("^(%l+) (%d+) ", "%1%2>")))
         end
     end
     return list
@@ -149,8 +153,10 @@ local function dump()
             for domain in pairs(domains_of(app)) do
                 lines[#lines + 1] = "domain " .. domain
             end
-            for peer in peers:gmatch("[^\n]+") do
-                lines[#lines + 1] = "peer " .. peer
+            for line in peers:gmatch("[^\n]+") do
+                local scheme, host_port, port = line:match("^(%l+)(%d+)>(%d+)$")
+                lines[#lines + 1] = scheme and ("port %s %s %s"):format(scheme, host_port, port)
+                    or "peer " .. line
             end
         end
     end

@@ -9,6 +9,7 @@ local HOSTS_KEPT = 10000 -- a wildcard domain has any number of hosts
 local RETRIES = 2
 local BENCH_S = 5 -- how long a peer that failed is tried last
 local HELD_AT_ONCE = 2000 -- waiting requests of an app in one worker: others need connections too
+local ORDINARY = "80" -- what stands for the port that every app answers on
 local FIRST_LOOK_S, LAST_LOOK_S = 0.005, 0.05
 
 local STATUS = { undeployed = 404, starting = 503, stopped = 503, down = 502, held = 503 }
@@ -25,7 +26,8 @@ local M = {}
 local pages = {}
 local version, by_host, by_app, hosts = nil, {}, {}, 0
 
--- "serving\n10.0.0.2 5000\n10.0.0.3 5000" or "held 30\n10.0.0.2 5000", as control.lua stores it
+-- "serving\n10.0.0.2 5000\n10.0.0.3 5000" or "held 30\n10.0.0.2 5000", as control.lua stores it;
+-- "http8080>9000" lines: port 9000 of every peer answers on our port 8080
 local function decode(app, record)
     local state = record:match("^%l+")
     local peers = {}
@@ -35,9 +37,18 @@ local function decode(app, record)
             peers[#peers + 1] = { host = host, port = tonumber(port) }
         end
     end
+    local ports = nil
+    for host_port, port in record:gmatch("\nhttp(%d+)>(%d+)") do
+        ports = ports or {}
+        ports[host_port] = tonumber(port)
+    end
     -- workers begin at different peers, or all would send their first requests to the same one
     local hold_s = tonumber(record:match("^%l+ ([%d.]+)")) or 0
-    return { app = app, state = state, peers = peers, hold_s = hold_s, at = ngx.worker.id() or 0 }
+    local route = { app = app, state = state, peers = peers, hold_s = hold_s, ports = ports }
+    route.at = ngx.worker.id() or 0
+    -- an app that has ports, and not the ordinary one, is not there for ordinary requests
+    route.hidden = ports and not ports[ORDINARY] or false
+    return route
 end
 
 local function owner(host)
@@ -136,12 +147,8 @@ function M.admit()
     end
 end
 
-function M.balance()
+local function pass(route, port)
     local var = ngx.var
-    local route = find(var.host)
-    if not route or not route.peers[1] then
-        return ngx.exit(ngx.ERROR) -- 500, and so to M.page
-    end
     if balancer.get_last_failure() then
         bench(route, var.upstream_addr or "")
     else
@@ -150,11 +157,36 @@ function M.balance()
         balancer.set_more_tries(math.max(1, math.min(#route.peers - 1, RETRIES)))
     end
     local peer = choose(route)
-    local ok, problem = balancer.set_current_peer(peer.host, peer.port)
+    local ok, problem = balancer.set_current_peer(peer.host, port or peer.port)
     if not ok then
         ngx.log(ngx.ERR, "peer of ", route.app, " refused: ", problem)
         return ngx.exit(ngx.ERROR)
     end
+end
+
+function M.balance()
+    local route = find(ngx.var.host)
+    if not route or not route.peers[1] or route.hidden then
+        return ngx.exit(ngx.ERROR) -- 500, and so to M.page
+    end
+    return pass(route)
+end
+
+-- On a port that some app was given: it leads to one port of its containers, others have it not.
+function M.balance_by_port()
+    local route = find(ngx.var.host)
+    local port = route and route.ports and route.ports[ngx.var.server_port]
+    if not port or not route.peers[1] then
+        return ngx.exit(ngx.ERROR)
+    end
+    return pass(route, port)
+end
+
+local function is_there(route, by_port)
+    if by_port then
+        return route.ports and route.ports[ngx.var.server_port]
+    end
+    return not route.hidden
 end
 
 local ENTITIES = { ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ['"'] = "&quot;", ["'"] = "&#39;" }
@@ -170,9 +202,9 @@ local function wants_json()
 end
 
 -- The answer when there is no app to pass the request to, or it did not answer.
-function M.page()
+function M.page(by_port)
     local route = find(ngx.var.host)
-    if not route then
+    if not route or not is_there(route, by_port) then
         return ngx.exit(444)
     end
     local failed = route.state == "serving"

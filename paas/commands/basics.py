@@ -34,6 +34,7 @@ NAMESPACES = {
     "images": "Every image there is, and carrying them in and out",
     "logs": "What apps say",
     "mirrors": "Where builds get packages from",
+    "ports": "Which ports of the server lead to which ports of an app",
     "ps": "Scale, start, stop and look at processes",
     "registry": "Where releases are pushed to, and logins at registries",
     "releases": "Versions of an app, and going back to one",

@@ -31,6 +31,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
+from paas.model.ports import HTTP, PortMapping
 from paas.model.push import Push
 from paas.model.release import Image, Release
 from paas.platform import Platform
@@ -208,9 +209,14 @@ def announce(platform: Platform, app: App, new: Release, console: Console) -> No
 
 def urls(platform: Platform, app: App) -> list[str]:
     """Where the app answers."""
-    port = platform.settings.http_port
-    suffix = "" if port == 80 else f":{port}"
-    return [f"http://{domain}{suffix}" for domain in platform.store.domains.effective(app)]
+    mapped = platform.store.ports.list(app) or [PortMapping("http", HTTP, HTTP)]
+    real = {HTTP: platform.settings.http_port}
+    numbers = [real.get(one.host, one.host) for one in mapped if one.scheme == "http"]
+    return [
+        f"http://{domain}" + ("" if number == HTTP else f":{number}")
+        for domain in platform.store.domains.effective(app)
+        for number in numbers
+    ]
 
 
 # -- operations on a running app -------------------------------------------------------

@@ -7,12 +7,11 @@ What `ports:set` says; else what the image EXPOSEs; else 5000, as PORT says. Por
 from collections.abc import Sequence
 
 from paas.model.app import App
-from paas.model.ports import PortMapping
+from paas.model.ports import HTTP, HTTPS, PortMapping
 from paas.model.release import Image
 from paas.platform import Platform
 
 DEFAULT = 5000
-HTTP, HTTPS = 80, 443
 # what an image that exposes several most likely answers the web on
 USUAL = (HTTP, 8080, 3000, 5000, 8000)
 ENCRYPTED = (HTTPS, 8443)
@@ -24,15 +23,13 @@ def mappings(platform: Platform, app: App, image: Image | None) -> Sequence[Port
 
 
 def detected(image: Image | None) -> Sequence[PortMapping]:
-    """What an image asks for: each port it EXPOSEs under its own number, and one as port 80.
+    """What an image asks for: the port it EXPOSEs, or the likeliest of several, as port 80.
 
-    dokku leaves port 80 out, and then the app's plain address leads nowhere.
+    dokku opens each exposed port on the host, and leaves port 80 out: an app's plain address
+    leads nowhere, and what is in a repository opens ports of the server.
     """
     exposed = image.config.ports if image and image.config else ()
-    if not exposed:
-        return [PortMapping("http", HTTP, DEFAULT)]
-    same = [PortMapping("http", port, port) for port in exposed if port != HTTPS]
-    return sorted({PortMapping("http", HTTP, most_likely(exposed)), *same})
+    return [PortMapping("http", HTTP, most_likely(exposed) if exposed else DEFAULT)]
 
 
 def most_likely(exposed: Sequence[int]) -> int:

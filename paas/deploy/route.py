@@ -49,7 +49,8 @@ def current(platform: Platform, app: App) -> Route:
     peers = tuple(Peer(str(one.address), one.spec.port) for one in web if one.running)
     found = state(platform, now, peers)
     hold_s = policies.hold_s(platform, now) if found is RouteState.HELD else 0
-    return Route(now.name, platform.store.domains.effective(now), peers, found, hold_s)
+    domains, ports = platform.store.domains.effective(now), platform.store.ports.list(now)
+    return Route(now.name, domains, peers, found, hold_s, tuple(ports))
 
 
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:

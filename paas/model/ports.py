@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from paas.errors import UsageError
 
 SCHEMES = ("http", "https")
+HTTP, HTTPS = 80, 443
+ORDINARY = (HTTP, HTTPS)  # they stand for the instance's own ports, whichever they are
 MAPPING = re.compile(r"([a-z]+):(\d{1,5}):(\d{1,5})", re.ASCII)
 
 

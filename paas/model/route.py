@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from paas.model.ports import PortMapping
+
 
 class RouteState(StrEnum):
     """Why a request is or is not passed on; all but `serving` show a page of ours.
@@ -35,3 +37,4 @@ class Route:
     peers: tuple[Peer, ...] = ()
     state: RouteState = RouteState.UNDEPLOYED
     hold_s: float = 0  # how long requests wait while the state is `held`
+    ports: tuple[PortMapping, ...] = ()  # none: the ordinary ones alone

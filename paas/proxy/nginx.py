@@ -18,9 +18,10 @@ from pathlib import Path
 from paas import priority
 from paas.command import Runner
 from paas.errors import PaasError
-from paas.proxy import ports
+from paas.proxy import listening, ports
 from paas.proxy.control import Control
-from paas.proxy.render import Inputs, Site
+from paas.proxy.listening import Doors
+from paas.proxy.render import DOORS, Inputs, Site
 from paas.proxy.table import sync_directory
 from paas.settings import Settings
 
@@ -45,6 +46,7 @@ class Nginx:
     def __init__(self, settings: Settings, runner: Runner) -> None:
         self._settings = settings
         self._runner = runner
+        self.address = settings.listen_address
         self.state = settings.state_dir / "proxy"
         self.run = settings.run_dir / "proxy"
         self.logs = self.state / "logs"
@@ -55,8 +57,8 @@ class Nginx:
 
     # -- what it is started with -------------------------------------------------
 
-    def inputs(self) -> Inputs:
-        """What of this machine and the settings goes into the configuration."""
+    def inputs(self, doors: Doors) -> Inputs:
+        """What of this machine, the settings and apps' ports goes into the configuration."""
         settings, ipv6 = self._settings, ports.has_ipv6()
         _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         open_files = min(open_files, CONNECTIONS * 2 + DESCRIPTORS_BESIDE)
@@ -69,6 +71,9 @@ class Nginx:
             modules=modules(),
             http=ports.listens(settings.listen_address, settings.http_port, ipv6=ipv6),
             https=ports.listens(settings.listen_address, settings.https_port, ipv6=ipv6),
+            more_http=listening.addresses(doors, "http", settings.listen_address, ipv6=ipv6),
+            more_https=listening.addresses(doors, "https", settings.listen_address, ipv6=ipv6),
+            doors=doors,
             ssh_port=settings.ssh_port,
             workers=len(os.sched_getaffinity(0)),
             open_files=open_files,
@@ -116,6 +121,14 @@ class Nginx:
         for directory in (self.state / "sites").iterdir():
             if directory.name != kept:
                 shutil.rmtree(directory, ignore_errors=True)
+
+    def doors(self) -> Doors:
+        """What it has open beside the ordinary ports; nothing when it does not run."""
+        try:
+            text = (self.current / DOORS).read_text() if self.pid() is not None else ""
+        except FileNotFoundError:
+            text = ""
+        return listening.decode(text)
 
     def _argv(self, site: Path) -> tuple[str, ...]:
         configuration = str(site / "nginx.conf")

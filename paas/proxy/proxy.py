@@ -14,8 +14,9 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import names
 from paas.model.route import Route, RouteState
-from paas.proxy import render, table
+from paas.proxy import listening, render, table
 from paas.proxy.control import Control, Refused, Unreachable
+from paas.proxy.listening import Doors
 from paas.proxy.nginx import Nginx
 from paas.settings import Settings
 
@@ -53,7 +54,7 @@ class Proxy:
             nginx = self._nginx
             nginx.make_directories()
             self._let_wait(self._routes)
-            site = render.site(nginx.inputs())
+            site = render.site(nginx.inputs(self._openable(self._routes)))
             if nginx.pid() is not None and not self._adopt(site):
                 nginx.stop()
             if nginx.pid() is None:
@@ -86,9 +87,10 @@ class Proxy:
         route = checked(route)
         with self._lock:
             table.check_free(self._routes, route)
+            listening.check_schemes(self._routes.values(), route)
             text = table.encode(route)
             routes = {**self._routes, route.app: route}
-            self._change(routes, lambda: self._control.put(route.app, text))
+            self._change(routes, lambda: self._control.put(route.app, text), self._news(route))
 
     def publish_all(self, routes: Iterable[Route]) -> None:
         """Make these the routes of all apps, as one change; nothing happens when they are.
@@ -114,8 +116,14 @@ class Proxy:
                 routes = {name: route for name, route in self._routes.items() if name != app}
                 self._change(routes, lambda: self._control.delete(app))
 
-    def _change(self, routes: dict[str, Route], make_live: Callable[[], None]) -> None:
+    def _change(
+        self,
+        routes: dict[str, Route],
+        make_live: Callable[[], None],
+        insisted: Doors = listening.CLOSED,
+    ) -> None:
         before = self._routes
+        self._open(routes, insisted)
         self._let_wait(routes)
         failpoint("route.save")
         self._save(routes)
@@ -131,6 +139,43 @@ class Proxy:
         finally:
             self._let_through()
         failpoint("route.live")
+        self._close()
+
+    # -- ports beside the ordinary ones --------------------------------------------
+
+    def _news(self, route: Route) -> Doors:
+        """Doors that the app's route had not before."""
+        before = self._routes.get(route.app)
+        return listening.asked_for([route]) - listening.asked_for([before] if before else [])
+
+    def _openable(self, routes: dict[str, Route], insisted: Doors = listening.CLOSED) -> Doors:
+        wanted = listening.asked_for(routes.values())
+        have = self._nginx.doors()
+        return listening.opened(have, wanted, self._nginx.address, insisted)
+
+    def _open(self, routes: dict[str, Route], insisted: Doors) -> None:
+        """Open what routes ask for, before they lead there; PaasError for what cannot be."""
+        have = self._nginx.doors()
+        if listening.asked_for(routes.values()) <= have or self._nginx.pid() is None:
+            return
+        if (doors := have | self._openable(routes, insisted)) != have:
+            self._take_up(doors)
+
+    def _close(self) -> None:
+        """Close what no route asks for any more."""
+        have = self._nginx.doors()
+        if needless := have - listening.asked_for(self._routes.values()):
+            try:
+                self._take_up(have - needless)
+            except PaasError:
+                log.exception("ports that no app has any more stay open for now")
+
+    def _take_up(self, doors: Doors) -> None:
+        site = render.site(self._nginx.inputs(doors))
+        self._nginx.install(site)
+        self._nginx.reload()
+        self._nginx.wait_for_site(self._control, site.digest)
+        self._nginx.drop_old_sites()
 
     def _let_wait(self, routes: dict[str, Route]) -> None:
         """Before an app is held: requests ask whether they must wait while this file is there."""
@@ -150,6 +195,10 @@ class Proxy:
         """Every app's route."""
         with self._lock:
             return dict(self._routes)
+
+    def doors(self) -> Doors:
+        """Scheme and number of each port that is open beside the ordinary ones."""
+        return self._nginx.doors()
 
     def running(self) -> bool:
         """Whether nginx runs."""

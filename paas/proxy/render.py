@@ -13,8 +13,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from paas.model.route import RouteState
 from paas.model.standin import StandIn
+from paas.proxy import listening
+from paas.proxy.listening import Doors
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "nginx_templates"
+DOORS = "doors"
 LUA = ("router.lua", "control.lua")
 BODY_BYTES = 1 << 30  # the largest upload
 IDLE_CONNECTIONS = 128  # to apps, kept by each worker
@@ -32,6 +35,9 @@ class Inputs:
     modules: tuple[str, ...]
     http: tuple[str, ...]
     https: tuple[str, ...]
+    more_http: tuple[str, ...]  # beside the ordinary ones, as apps' port mappings ask for
+    more_https: tuple[str, ...]
+    doors: Doors  # the same as scheme and port
     ssh_port: int
     workers: int
     open_files: int
@@ -69,6 +75,7 @@ def site(inputs: Inputs) -> Site:
         autoescape=select_autoescape(("html.j2",)),
     )
     files = {name: (TEMPLATES / name).read_text() for name in LUA}
+    files[DOORS] = listening.encode(inputs.doors)
     page = environment.get_template("page.html.j2")
     for state, content in pages(inputs.ssh_port).items():
         files[f"{state}.html"] = page.render(asdict(content))

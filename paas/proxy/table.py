@@ -7,9 +7,11 @@ fsync of the directory), so that it is always the old table or the new one.
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
+from paas.model.ports import PortMapping, mapping
 from paas.model.route import Peer, Route, RouteState
 
 WORD = re.compile(r"[A-Za-z0-9.*:\[\]-]+")
@@ -22,6 +24,7 @@ def encode(route: Route) -> str:
         lines.append(f"hold {route.hold_s:g}")
     lines += [f"domain {word(domain)}" for domain in route.domains]
     lines += [f"peer {word(peer.host)} {peer.port}" for peer in route.peers]
+    lines += [f"port {word(one.scheme)} {one.host} {one.container}" for one in route.ports]
     return "\n".join(lines) + "\n"
 
 
@@ -53,6 +56,7 @@ def decode_one(lines: list[str]) -> Route | None:
         peers=tuple(peers(value for key, value in pairs if key == "peer")),
         state=RouteState(values["state"]),
         hold_s=seconds(values.get("hold", "")),
+        ports=tuple(mappings(value for key, value in pairs if key == "port")),
     )
 
 
@@ -62,6 +66,13 @@ def peers(values: Iterable[str]) -> Iterable[Peer]:
         host, _, port = value.partition(" ")
         if host and port.isdecimal():
             yield Peer(host, int(port))
+
+
+def mappings(values: Iterable[str]) -> Iterable[PortMapping]:
+    """`http 8080 9000` values as mappings."""
+    for value in values:
+        with suppress(UsageError):
+            yield mapping(value.replace(" ", ":"))
 
 
 def seconds(text: str) -> float:

@@ -27,6 +27,7 @@ from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usa
 from paas.model.release import Image, Layer, Release
 from paas.model.route import Route
 from paas.platform import Platform
+from paas.proxy import listening
 from paas.settings import Settings
 from paas.store.store import Store
 
@@ -92,6 +93,9 @@ class FakeProxy:
 
     def routes(self) -> dict[str, Route]:
         return dict(self.published)
+
+    def doors(self) -> frozenset[tuple[str, int]]:
+        return listening.asked_for(self.published.values())
 
 
 @dataclass
@@ -258,7 +262,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     vars(recorder)["create"] = lifetime.create
     monkeypatch.setattr("paas.commands.apps.lifetime", recorder)
-    for noun in ("config", "ps", "releases"):
+    for noun in ("config", "ports", "ps", "releases"):
         monkeypatch.setattr(f"paas.commands.{noun}.pipeline", recorder)
     return recorder
 
