@@ -43,6 +43,7 @@ NAMESPACES = {
     "restore": "A backup brought back onto an instance without apps",
     "run": "One-off commands in an app's image",
     "ssh-keys": "Who may come in",
+    "tags": "Images of an app that are kept under a name",
     "version": "Show the version",
 }
 

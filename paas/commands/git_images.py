@@ -35,8 +35,12 @@ def from_image(
     server, docker-archive:PATH, oci-archive:PATH or oci:DIRECTORY. AUTHOR and EMAIL say in
     the event who deployed it.
     """
+    deploy_named(context, app, image, signature(author, email))
+
+
+def deploy_named(context: Context, app: App, image: str, by: str = "") -> None:
     source = Source(context, image)
-    deploy(context, app, source.words, source.obtain, signature(author, email))
+    deploy(context, app, source.words, source.obtain, by)
     kept = source.text if source.can_be_asked_again else None
     context.platform.store.properties.set(app, *elsewhere.SOURCE, kept)
 
@@ -147,12 +151,18 @@ def of_reference(platform: Platform, app: App, text: str, console: Console, acto
 
 def deploy_again(context: Context, app: App) -> None:
     """Deploy what git:from-image deployed, as it is now; what cannot be asked again stays."""
-    current = pipeline.deployed(context.platform, app)
+    pipeline.deployed(context.platform, app)
     text = context.platform.store.properties.get(app, *elsewhere.SOURCE)
-    if text is not None:
-        source = Source(context, text)
-        deploy(context, app, source.words, source.obtain, again=True)
+    if text is None:
+        same_again(context, app)
         return
+    source = Source(context, text)
+    deploy(context, app, source.words, source.obtain, again=True)
+
+
+def same_again(context: Context, app: App) -> None:
+    """Deploy the very image that serves."""
+    current = pipeline.deployed(context.platform, app)
 
     def obtain(_: App) -> tuple[Image, AppManifest]:
         return obtaining.for_app(context.platform, current.image, context.console)

@@ -41,6 +41,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     restore,
     run,
     ssh_keys,
+    tags,
     transfer,
 )
 from paas.commands.basics import namespace_help
@@ -75,6 +76,7 @@ DEFAULTS = {
     "releases": "releases:list",
     "resource": "resource:report",
     "ssh-keys": "ssh-keys:list",
+    "tags": "tags:list",
 }
 
 

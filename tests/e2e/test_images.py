@@ -219,3 +219,22 @@ def test_names_of_the_platform_and_odd_ones_are_refused(platform: Instance):
         assert platform.paas("images:import", "--", name, stdin=b"").returncode == 2, name
     assert platform.paas("images:inspect", "nothing:here").returncode == 1
     assert platform.paas("images:remove", "paas/app/loaded:v1").returncode == 1
+
+
+def test_an_image_is_kept_under_a_tag_and_deployed_again(platform: Instance):
+    platform.ok("apps:create", "tagged")
+    platform.ok("git:load-image", "tagged", "x:1", stdin=images.archive("first"))
+    assert "Added v1.0 tag to tagged" in platform.ok("tags:create", "tagged", "v1.0")
+    platform.ok("git:load-image", "tagged", "x:2", stdin=images.archive("second"))
+    found = platform.json("tags", "tagged")
+    assert [row["tag"] for row in found] == ["latest", "v1.0"]  # type: ignore[index]
+    platform.ok("tags:deploy", "tagged", "v1.0")
+    assert platform.get("tagged").text == "first"
+    platform.ok("tags:destroy", "tagged", "v1.0")
+    done = platform.paas("tags:deploy", "tagged", "v1.0")
+    assert done.returncode == 1
+    assert "has no tag v1.0" in done.stderr.decode()
+    platform.ok("tags:deploy", "tagged", "latest")
+    assert platform.get("tagged").text == "first"
+    for refused in ("latest", "a/b"):
+        assert platform.paas("tags:create", "tagged", refused).returncode in (1, 2)
