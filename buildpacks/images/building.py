@@ -157,7 +157,8 @@ def run(words: list[str], output: Output) -> tuple[str, Failure | None]:
         stderr=subprocess.STDOUT,
     ) as child:
         for raw in child.stdout or ():
-            line = raw.decode(errors="replace").rstrip("\n")
+            # of a line that was written over itself, as progress is, the last state
+            line = raw.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2]
             tail = [*tail[-TAIL:], line]
             output.line(line)
     if child.returncode == 0:

@@ -22,6 +22,15 @@ def test_an_images_root_may_hand_files_on_and_become_another_user(house: House) 
     assert (status.code, text) == (0, "33 33 [44]\n")
 
 
+def test_an_images_root_may_add_users(house: House) -> None:
+    script = (
+        "PATH=$PATH:/usr/sbin; groupadd crew && useradd -g crew worker && tail -n 1 /etc/passwd"
+    )
+    status, text = house.shell(script, uid=0, power=Power.ROOT, cwd="/")
+    assert status.code == 0, text
+    assert text.splitlines()[-1].startswith("worker:")
+
+
 def test_an_images_root_may_neither_mount_nor_change_its_root(house: House) -> None:
     script = (
         "import ctypes, os\n"

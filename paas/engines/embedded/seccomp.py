@@ -34,7 +34,7 @@ FORBIDDEN = frozenset(
 # programs look whether these exist and do without: "no such call" lets them
 ABSENT = frozenset({"clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"})
 
-EPERM, ENOSYS = 1, 38
+EPERM, ENOSYS, EPROTONOSUPPORT = 1, 38, 93
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: clone(2)
 CLONE_NAMESPACES = 0x7E020000
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
@@ -113,8 +113,9 @@ def rule(names: list[str], *arguments: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def refuse(names: frozenset[str], errno: int) -> dict[str, Any]:
-    return {"names": sorted(names), "action": "SCMP_ACT_ERRNO", "errnoRet": errno}
+def refuse(names: frozenset[str], errno: int, *arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """An OCI rule that has names fail so when every argument matches."""
+    return {**rule(sorted(names), *arguments), "action": "SCMP_ACT_ERRNO", "errnoRet": errno}
 
 
 def argument(index: int, operator: str, value: int, value_two: int = 0) -> dict[str, Any]:
@@ -130,5 +131,12 @@ SOCKETS = (
         ["socket"],
         argument(0, "SCMP_CMP_EQ", AF_NETLINK),
         argument(2, "SCMP_CMP_NE", NETLINK_AUDIT),
+    ),
+    # useradd and its like do without only where a kernel knows nothing of it
+    refuse(
+        frozenset({"socket"}),
+        EPROTONOSUPPORT,
+        argument(0, "SCMP_CMP_EQ", AF_NETLINK),
+        argument(2, "SCMP_CMP_EQ", NETLINK_AUDIT),
     ),
 )
