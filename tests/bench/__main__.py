@@ -13,6 +13,7 @@ from tests.bench import (
     containers,
     deploys,
     disk,
+    dockerfiles,
     doors,
     languages,
     memory,
@@ -39,6 +40,7 @@ ROWS: dict[str, Measurement] = {
         )
         for name in compiled.SAMPLES
     },
+    "repush-dockerfile": lambda instance, given: dockerfiles.again(instance, given.runs),
     "ten-requirements": lambda instance, given: languages.ten(instance, given.runs),
     "one-more-python": lambda instance, given: languages.one_more_python(instance, given.runs),
     "one-more-nodejs": lambda instance, given: languages.one_more_node(instance, given.runs),
