@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle import debian, order, results, say, slugignore
+from lifecycle import debian, misspelt, order, results, say, slugignore
 from lifecycle.packs import Place
 from lifecycle.unpack import unpack
 
@@ -105,10 +105,30 @@ def not_provided(provided: set[str], ignored: set[str]) -> Callable[[str], bool]
 
 def planned(place: Place, chosen: list[order.Step]) -> list[Any]:
     """The layers the packs ask for, what those whose turn is certain saw being told first."""
+    misspelt.warn(place.build_dir)
     for step in chosen:
         if step.certain:
             order.announce(step)
-    return [layer for step in chosen for layer in step.plan(place)]
+    return over_packages([layer for step in chosen for layer in step.plan(place)])
+
+
+def over_packages(plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The plan, each of the app's layers saying which Debian packages lie below it."""
+    below: list[Any] = []
+    found = []
+    for layer in plan:
+        if layer.get("system"):
+            below.append([layer["system"], layer["packages"]])
+        elif below and not layer.get("shared"):
+            layer = {**layer, "over": digest(below)}  # noqa: PLW2901 - the same, and one word more
+        found.append(layer)
+    return found
+
+
+def digest(value: object) -> str:
+    import hashlib  # noqa: PLC0415 - few apps have packages
+
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def into_app(place: Place) -> None:

@@ -28,14 +28,23 @@ UNKNOWN = re.compile(r"Unable to locate package (\S+)|Package '(\S+)' has no ins
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # Debian's names of what uname says
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
 
+ADDRESS = re.compile(r"https?://[!-~]+\.deb(\?[!-~]*)?")
+REPOSITORY = re.compile(r"deb +(\[[^\]]*\] +)?(https?://[!-~]+) +([!-~]+(?: +[!-~]+)*)")
+PROVIDERS = re.compile(r"^Reverse Provides: \n((?:\S.*\n)+)", re.MULTILINE)
+FOLDER_OF_LOOKUPS = "/tmp/debian"
+
 known: list[Any] = []  # plans of layers that exist: what they resolved stays resolved
 
 
-def layer(names: Sequence[str], *, build_only: bool = False) -> list[dict[str, Any]]:
+def layer(
+    names: Sequence[str], *, build_only: bool = False, repositories: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The plan of a layer with these packages and all they need; empty when the stack has them.
 
-    build_only: for the build alone, beside the compilers of the build's stack; otherwise
-    part of the image, complete over the stack that apps run in. Raises Failure.
+    names may be addresses of .deb files. build_only: for the build alone, beside the
+    compilers of the build's stack; otherwise part of the image, complete over the stack
+    that apps run in. repositories: lines of a sources.list, asked beside Debian's archive,
+    and trusted as they are. Raises Failure.
     """
     wanted = sorted({checked(name) for name in names})
     variant = BUILD if build_only else RUN
@@ -49,15 +58,18 @@ def layer(names: Sequence[str], *, build_only: bool = False) -> list[dict[str, A
         "system": variant,
         "wants": wanted,
     }
+    if wanted and repositories:
+        document["repositories"] = [trusted(line) for line in repositories]
     for plan in known:
         if isinstance(plan, dict) and document.items() <= plan.items():
             return [plan]
-    packages = resolved(wanted, variant) if wanted else []
+    lines = document.get("repositories", [])
+    packages = resolved(wanted, variant, lines) if wanted else []
     return [{**document, "packages": packages}] if packages else []
 
 
 def checked(name: str) -> str:
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) and not ADDRESS.fullmatch(name):
         raise Failure(f"{name[:80]!r} is not the name of a Debian package", "correct it")
     return name
 
@@ -68,25 +80,58 @@ def shown(names: Sequence[str]) -> str:
     return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
 
+def trusted(line: str) -> str:
+    """A repository's line as apt is given it: whoever names it answers for what it serves."""
+    match = REPOSITORY.fullmatch(line)
+    if match is None:
+        raise Failure(
+            f"{line[:200]!r} is no line of a sources.list",
+            "such as: deb https://apt.example.com/debian trixie main",
+        )
+    options, address, rest = match.groups()
+    given = (options or "").strip(" []").split()
+    kept = [one for one in given if not one.startswith(("trusted=", "signed-by=", "allow-"))]
+    return f"deb [{' '.join([*kept, 'trusted=yes'])}] {address} {rest}"
+
+
 # -- resolving, as the app's user ----------------------------------------------------------
 
 
-def resolved(names: Sequence[str], variant: str) -> list[str]:
+def resolved(names: Sequence[str], variant: str, repositories: Sequence[str]) -> list[str]:
     """`URL SHA256` of each file to install, or Failure with what apt has against it."""
     say.step(f"Looking up {shown(names)} in Debian")
-    options = fresh_lists("/tmp/debian", STATUS[variant])
-    argv = ["apt-get", *options, "install", "-qq", "--yes", "--no-remove", "--print-uris", *names]
+    options = fresh_lists(FOLDER_OF_LOOKUPS, STATUS[variant], repositories)
+    single = [fetched_file(name) for name in names if ADDRESS.fullmatch(name)]
+    words = [name for name in names if not ADDRESS.fullmatch(name)]
+    words += [path for path, _ in single]
+    argv = ["apt-get", *options, "install", "-qq", "--yes", "--no-remove", "--print-uris", *words]
     status, output, errors = asked(argv)
     if status:
         raise refused(errors, options)
-    return [f"{match[1]} {match[4]}" for match in URI.finditer(output)]
+    found = [f"{match[1]} {match[4]}" for match in URI.finditer(output)]
+    return [one for one in found if not one.startswith(("file:", "/"))] + [o for _, o in single]
 
 
-def fresh_lists(folder: str, status: str) -> list[str]:
+def fetched_file(address: str) -> tuple[str, str]:
+    """Where a .deb file was put to be looked into, and its `URL SHA256`."""
+    import hashlib  # noqa: PLC0415 - few apps need it
+
+    os.makedirs(folder := f"{FOLDER_OF_LOOKUPS}/files", exist_ok=True)
+    path = f"{folder}/{len(os.listdir(folder))}.deb"
+    argv = ["/usr/lib/apt/apt-helper", *apt_options(), "download-file", address, path]
+    status, _, errors = asked(argv)
+    if status:
+        reason = " ".join(errors.split())[:300]
+        raise Failure(f"the package {address} cannot be fetched: {reason}", "check its address")
+    with open(path, "rb") as file:
+        return path, f"{address} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def fresh_lists(folder: str, status: str, repositories: Sequence[str] = ()) -> list[str]:
     """apt's options for a folder of ours with the stack's lists, brought up to date.
 
     Where the archive cannot be reached the stack's own lists serve: what exists is still
-    found by it, and what doesn't is told when it is fetched.
+    found by it, and what doesn't is told when it is fetched. Other repositories must answer.
     """
     lists = state_folders(folder)
     for item in os.scandir(LISTS) if os.path.isdir(LISTS) else ():
@@ -99,9 +144,26 @@ def fresh_lists(folder: str, status: str) -> list[str]:
         ("Dir::Cache", os.path.join(folder, "cache")),
         ("Acquire::ForceHash", "SHA256"),
     )
-    if asked(["apt-get", *options, "update", "-qq"])[0]:
+    if repositories:
+        options += apt_options(("Dir::Etc::sourcelist", sources(folder, repositories)))
+        say.detail("packages of other repositories than Debian's are taken as they come")
+    failed, _, errors = asked(["apt-get", *options, "update", "-qq", "--error-on=any"])
+    if failed and repositories:
+        raise Failure(
+            f"the repositories of the Aptfile cannot be read: {' '.join(errors.split())[:600]}",
+            "check their addresses and suites",
+        )
+    if failed:
         say.detail("Debian's archive could not be asked for news; using the lists of the stack")
     return options
+
+
+def sources(folder: str, repositories: Sequence[str]) -> str:
+    """A sources.list with the stack's own lines and these; its path."""
+    path = os.path.join(folder, "sources.list")
+    with open("/etc/apt/sources.list") as own, open(path, "w") as file:
+        file.write("\n".join([own.read(), *repositories, ""]))
+    return path
 
 
 def state_folders(folder: str) -> str:
@@ -144,6 +206,10 @@ def refused(errors: str, options: list[str]) -> Failure:
         import difflib  # noqa: PLC0415 - only a wrong name needs it
 
         name = match[1] or match[2]
+        if others := providers(name, options):
+            return Failure(
+                f"Debian has several packages in place of {name}", f"name one: {', '.join(others)}"
+            )
         _, names, _ = asked(["apt-cache", *options, "pkgnames"])
         near = difflib.get_close_matches(name, names.split(), 3, 0.7)
         hint = f"did you mean {' or '.join(near)}?" if near else "search packages.debian.org for it"
@@ -154,6 +220,13 @@ def refused(errors: str, options: list[str]) -> Failure:
         f"these Debian packages cannot be installed together: {' '.join(reasons)[:600]}",
         "leave out the one that excludes what the stack or the others need",
     )
+
+
+def providers(name: str, options: list[str]) -> list[str]:
+    """Packages that stand for a name which is none itself."""
+    _, shown, _ = asked(["apt-cache", *options, "showpkg", name])
+    found = PROVIDERS.search(shown)
+    return sorted({line.split()[0] for line in found[1].splitlines()}) if found else []
 
 
 # -- installing, as root of a container that makes this layer alone ------------------------

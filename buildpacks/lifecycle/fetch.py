@@ -178,7 +178,7 @@ def refuse(done: child.Completed, message: str) -> None:
     """Failure with what a tool said, when it failed."""
     if done.status:
         lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-        causes = [line for line in lines if line.startswith(("fatal: ", "curl: ", "tar: "))]
+        causes = [line for line in lines if re.match(r"fatal: |curl: |tar: (?!Removing )", line)]
         said = [*causes[:1], *lines[-1:], "no reason given"][0]
         said = re.sub(r"^(fatal|error|curl|tar): ", "", said)
         raise Failure(

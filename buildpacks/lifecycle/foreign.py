@@ -92,10 +92,10 @@ class ForeignPack:
         return {str(key): str(value) for key, value in plain[:REPORT_ENTRIES]}
 
     def failed(self, verb: str, done: child.Completed) -> Failure:
-        return Failure(
-            f"the {self.name} buildpack's {verb} failed with status {done.status}",
-            "its own lines above say why",
-        )
+        how = f"failed with status {done.status}"
+        if done.status < 0:
+            how = f"was ended by signal {-done.status}"
+        return Failure(f"the {self.name} buildpack's {verb} {how}", "its own lines above say why")
 
 
 # -- environments --------------------------------------------------------------------

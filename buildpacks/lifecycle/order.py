@@ -53,6 +53,7 @@ def steps(place: Place, named: list[dict[str, Any]]) -> list[Step]:
     if not named:
         return [Step(pack, seen, certain=True) for pack, seen in packs.detected(place)]
     chosen = [load(entry, number) for number, entry in enumerate(named)]
+    tell_unused_packages(place, chosen)
     foreign = [number for number, pack in enumerate(chosen) if isinstance(pack, ForeignPack)]
     first = foreign[0] if foreign else len(chosen)
     found = []
@@ -63,6 +64,15 @@ def steps(place: Place, named: list[dict[str, Any]]) -> list[Step]:
             raise unfit(pack)
         found.append(Step(pack, seen, certain=certain))
     return found
+
+
+def tell_unused_packages(place: Place, chosen: list[Pack]) -> None:
+    """An Aptfile is read where packs are detected; where they are chosen, it must be too."""
+    helper = packs.load("apt")
+    names = {pack.name for pack in chosen}
+    if "apt" not in names and not any("apt" in name for name in names) and helper.detect(place):
+        say.warning("the Aptfile is not read: the apt buildpack is not among those chosen")
+        say.warning("to have it read: paas buildpacks:add --index 1 <app> apt")
 
 
 def load(entry: dict[str, Any], number: int) -> Pack:

@@ -11,7 +11,7 @@ import os
 from types import ModuleType
 from typing import Any
 
-from lifecycle import config
+from lifecycle import config, misspelt
 from lifecycle.say import Failure
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -92,7 +92,8 @@ Match = tuple[OwnPack, tuple[str, list[str]]]
 
 
 def detected(place: Place) -> list[Match]:
-    """The first pack that fits; with a static.json also the static pack, to serve the result.
+    """The first pack that fits; with a static.json also the static pack, to serve the result,
+    and with an Aptfile before it the apt pack.
 
     Each with the language it saw and the files that say so.
     """
@@ -100,8 +101,11 @@ def detected(place: Place) -> list[Match]:
     matches = [(pack, result) for pack in packs if (result := pack.detect(place)) is not None]
     if not matches:
         what = "; ".join(f"{pack.name}: {pack.looks_for}" for pack in packs)
-        raise Failure("no buildpack fits this app", f"add one of these files. {what}")
-    kept = matches[:1]
+        likely = misspelt.guess(place.build_dir)
+        hint = f"{likely}. " if likely else "add one of these files. "
+        raise Failure("no buildpack fits this app", f"{hint}Looked for, {what}")
+    helper = load("apt")
+    kept = [*([(helper, found)] if (found := helper.detect(place)) else []), *matches[:1]]
     if os.path.isfile(os.path.join(place.build_dir, "static.json")):
         kept += [match for match in matches[1:] if match[0].name == "static"]
     return kept

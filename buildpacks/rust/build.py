@@ -12,6 +12,15 @@ from lifecycle.say import Failure
 
 from rust import install, manifest, reasons
 
+MIRROR = "CARGO_MIRROR_URL"
+# cargo takes a registry's place from its configuration alone, not from variables
+SOURCES = """\
+# written by every build
+[source.crates-io]
+replace-with = "mirror"
+[source.mirror]
+registry = "sparse+{}/"
+"""
 PACKAGES, BINS, FEATURES, PROFILE = "RUST_PACKAGE", "RUST_BIN", "RUST_FEATURES", "RUST_PROFILE"
 FLAGS = "RUST_CARGO_FLAGS"
 DEBIAN_RECORD = f"{debian.SINGLE}/rustc_{debian.MACHINES.get(os.uname().machine, 'amd64')}"
@@ -25,6 +34,7 @@ def build(root: str, cache: str, variables: dict[str, str], base: dict[str, str]
     version = compiler(wanted)
     say.step(f"Building with Rust {version} ({why(wanted)})")
     environment = surroundings(cache, variables, base, version)
+    configure(environment["CARGO_HOME"], variables.get(MIRROR, ""))
     names = binaries(root, variables, environment)
     unchanged.settle(root, f"{cache}/rust/files.json")
     done = child.run(command(variables), environment, root)
@@ -70,6 +80,14 @@ def surroundings(
         "CARGO_TERM_PROGRESS_WHEN": "never",
         "CARGO_TERM_COLOR": "never",
     }
+
+
+def configure(home: str, mirror: str) -> None:
+    """Have cargo take crates from the mirror; the app's own .cargo/config.toml comes before."""
+    os.makedirs(home, exist_ok=True)
+    path = os.path.join(home, "config.toml")
+    with open(path, "w") as file:
+        file.write(SOURCES.format(mirror.removeprefix("sparse+").rstrip("/")) if mirror else "")
 
 
 def command(variables: dict[str, str]) -> list[str]:

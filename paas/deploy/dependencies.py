@@ -217,7 +217,8 @@ def key(shop: Workshop, plan: LayerPlan) -> str:
 
 def basis(shop: Workshop, plan: LayerPlan) -> str:
     """A hash of what a layer must have in common with one that it grows out of."""
-    return digest({**surroundings(shop, plan), "runtime": plan.runtime})
+    over = {key: plan.document[key] for key in ("over",) if key in plan.document}
+    return digest({**surroundings(shop, plan), "runtime": plan.runtime, **over})
 
 
 def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:

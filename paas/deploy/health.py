@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from paas.console import Console, plain
-from paas.deploy import alarm, checks, ends, probes, symptoms
+from paas.deploy import alarm, astray, checks, ends, probes, symptoms
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Check, Way
@@ -121,23 +121,17 @@ def wait_for_port(platform: Platform, container: Container, check: Check, consol
             looked = now
         if not hinted and now - began > HINT_AFTER_S:
             hinted = True
-            console.detail(f"{container.spec.hostname}: {wrong_port(platform, container, check)}")
+            listening = platform.engine.listening(container.id)
+            cause = astray.cause(listening, check.port)
+            console.detail(f"{container.spec.hostname}: {cause}")
         if now - began > check.boot_timeout_s:
+            listening = platform.engine.listening(container.id)
             raise PaasError(
                 f"{container.spec.hostname} did not listen on port {check.port} "
-                f"within {check.boot_timeout_s:.0f} s: {wrong_port(platform, container, check)}",
-                "listen on 0.0.0.0 and on the port in the PORT variable",
+                f"within {check.boot_timeout_s:.0f} s: {astray.cause(listening, check.port)}",
+                astray.remedy(listening, check.port),
             )
         time.sleep(CONNECT_EVERY_S)
-
-
-def wrong_port(platform: Platform, container: Container, check: Check) -> str:
-    """Where the container does listen, if anywhere."""
-    listening = platform.engine.listening(container.id)
-    if not listening:
-        return "it listens on no port yet"
-    places = ", ".join(f"{address}:{port}" for address, port in listening)
-    return f"it listens on {places}, not on 0.0.0.0:{check.port}"
 
 
 # -- attempts --------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from paas.image.stack import Stack
 from tests.buildpacks.sandbox import Sandbox
 from tests.conftest import own_settings
 
+DETECTS = "#!/bin/sh\necho Yes\n"
+
 
 @pytest.fixture(scope="session")
 def build_root() -> list[Path]:
@@ -42,3 +44,25 @@ def roomy_place() -> str:
     available = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
     plenty = available is not None and int(available[1]) >= 14 << 20  # KiB
     return str(memory) if plenty and shutil.disk_usage(memory).free >= 8 << 30 else "/var/tmp"
+
+
+@pytest.fixture
+def pack(tmp_path: Path):
+    """Writes a pack: the text of its programs, other files with a slash in their names."""
+
+    def write(
+        name: str = "other", *, detect: str = DETECTS, files: dict[str, str] | None = None, **bin_
+    ):
+        root = tmp_path / name
+        for program, text in {"detect": detect, **bin_}.items():
+            path = root / "bin" / program
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text if text.startswith("#!") else f"#!/bin/bash\nset -eu\n{text}\n")
+            path.chmod(0o755)
+        for place, text in (files or {}).items():
+            path = root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return root
+
+    return write

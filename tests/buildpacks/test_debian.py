@@ -71,7 +71,11 @@ def test_what_builds_have_and_apps_have_not_is_planned_for_apps_alone(sandbox):
     ("names", "message", "hint"),
     [
         (["imagemagik"], "Debian has no package named imagemagik", "did you mean imagemagick"),
-        (["java-runtime"], "Debian has no package named java-runtime", ""),
+        (
+            ["java-runtime"],
+            "Debian has several packages in place of java-runtime",
+            "name one: default-jre",
+        ),
         (["--purge"], "'--purge' is not the name of a Debian package", "correct it"),
         (["curl; id"], "'curl; id' is not the name of a Debian package", "correct it"),
         (["curl=0.1"], "these Debian packages cannot be installed together: ", "leave out"),

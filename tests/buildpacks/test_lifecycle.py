@@ -11,7 +11,7 @@ from tests.buildpacks.sandbox import APPS, LIFECYCLE, REPOSITORY, files_of, pack
 
 sys.path.insert(0, str(REPOSITORY / "buildpacks"))
 
-from lifecycle import natives, slugignore, unpack
+from lifecycle import misspelt, natives, slugignore, unpack
 from lifecycle.say import Failure
 
 # -- choosing ------------------------------------------------------------------------------
@@ -294,3 +294,71 @@ def test_every_debian_package_that_is_advised_exists(sandbox):
     argv = ["apt-cache", "-o", "Dir::Cache=/tmp", "pkgnames"]
     existing = set(sandbox.run(argv, [], **folders).output.split())
     assert set(natives.table().values()) - existing == set()
+
+
+# -- names that are nearly right ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("requirement.txt", "requirements.txt"),
+        ("Requirements.txt", "requirements.txt"),
+        ("requirments.txt", "requirements.txt"),
+        ("requirements.txt.txt", "requirements.txt"),
+        ("packagejson", "package.json"),
+        ("Package.json", "package.json"),
+        ("procfile", "Procfile"),
+        ("ProcFile", "Procfile"),
+        ("Procfile.txt", "Procfile"),
+        ("pipfile", "Pipfile"),
+        ("gemfile", "Gemfile"),
+        ("go.mod.txt", "go.mod"),
+        ("cargo.toml", "Cargo.toml"),
+        ("Index.html", "index.html"),
+    ],
+)
+def test_a_misspelt_manifest_is_named_where_nothing_fits(tmp_path, name, meant):
+    (tmp_path / "in" / name).write_text("x")
+    assert misspelt.slips(str(tmp_path / "in")) == [(name, meant)]
+    assert f"git mv {name} {meant}" in misspelt.guess(str(tmp_path / "in"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["requirements-dev.txt", "requirements.in", "main.go", "packages.json5", "README.md",
+     "package.json.template.js", "Procfile.dev", "app.py", "docker-compose.yml", "index.js"],
+)  # fmt: skip
+def test_ordinary_names_are_no_slips(tmp_path, name):
+    (tmp_path / "in" / name).write_text("x")
+    assert misspelt.slips(str(tmp_path / "in")) == []
+
+
+def test_nothing_is_a_slip_beside_the_right_name(tmp_path):
+    for name in ("requirements.txt", "Requirements.txt", "Procfile", "procfile"):
+        (tmp_path / "in" / name).write_text("x")
+    assert misspelt.slips(str(tmp_path / "in")) == []
+
+
+def test_where_nothing_fits_the_likeliest_cause_comes_first(sandbox):
+    failed = sandbox.build({"requirement.txt": "flask\n", "app.py": ""})
+    assert failed.error["hint"].startswith(
+        "requirement.txt should probably be called requirements.txt"
+    )
+    failed = sandbox.build({"services/web/package.json": "{}", "README.md": ""})
+    assert failed.error["hint"].startswith(
+        "there is an app in services/web/: paas builder:set <app> build-dir services/web"
+    )
+    failed = sandbox.build({"bin/compile": "#!/bin/sh\n"})
+    assert "paas buildpacks:set <app> inline" in failed.error["hint"]
+
+
+def test_a_file_that_is_passed_over_is_told_though_the_app_is_built(sandbox):
+    built = sandbox.build({"index.html": "x", "procfile": "web: x\n"})
+    assert built.status == 0
+    assert " !     procfile is not read: what is read is called Procfile\n" in built.output
+
+
+def test_an_aptfile_that_nobody_reads_is_told(sandbox):
+    built = sandbox.build({"Procfile": "web: x\n", "Aptfile": "x\n"}, buildpacks=["procfile"])
+    assert " !     the Aptfile is not read" in built.output

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import sys
 import tarfile
@@ -266,3 +267,39 @@ def test_a_record_that_is_not_ours_counts_as_none(tmp_path, text):
     (tmp_path / "record/files.json").write_text(text)
     unchanged.settle(str(tmp_path), str(tmp_path / "record/files.json"))
     assert (tmp_path / "two").stat().st_mtime > 1_700_000_000
+
+
+def test_crates_come_from_a_mirror_where_one_is_set(sandbox, tmp_path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as crate:
+        for name, text in {
+            "Cargo.toml": PACKAGE % "only-in-the-mirror",
+            "src/lib.rs": 'pub fn word() -> &\'static str { "from the mirror" }\n',
+        }.items():
+            member = tarfile.TarInfo(f"only-in-the-mirror-0.1.0/{name}")
+            member.size = len(text)
+            crate.addfile(member, io.BytesIO(text.encode()))
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    name = "only-in-the-mirror"
+    entry = {"name": name, "vers": "0.1.0", "deps": [], "cksum": digest, "features": {}}
+    index = tmp_path / "index"
+    (index / "on/ly").mkdir(parents=True)
+    (index / "on/ly" / name).write_text(json.dumps({**entry, "yanked": False}) + "\n")
+    (index / f"dl/{name}/0.1.0").mkdir(parents=True)
+    (index / f"dl/{name}/0.1.0/download").write_bytes(buffer.getvalue())
+    source = 'source = "registry+https://github.com/rust-lang/crates.io-index"'
+    lock = (
+        f'version = 4\n\n[[package]]\nname = "{name}"\nversion = "0.1.0"\n{source}\n'
+        f'checksum = "{digest}"\n\n[[package]]\nname = "plain"\nversion = "0.1.0"\n'
+        f'dependencies = [\n "{name}",\n]\n'
+    )
+    files = {
+        "Cargo.toml": PACKAGE % "plain" + f'\n[dependencies]\n{name} = "0.1.0"\n',
+        "Cargo.lock": lock,
+        "src/main.rs": 'fn main() { println!("{}", only_in_the_mirror::word()); }\n',
+    }
+    with mirror.serving(index) as address:
+        (index / "config.json").write_text(json.dumps({"dl": f"{address}/dl"}))
+        config = {"CARGO_MIRROR_URL": f"{address}/"}
+        made = built(sandbox, files, config=config, app="mirrored")
+        assert f"Compiling {name} v0.1.0" in made.output

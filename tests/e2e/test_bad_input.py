@@ -86,6 +86,10 @@ def test_an_app_on_the_wrong_port_is_told_where_it_listens(serving: Repository):
         "HTTPServer(('127.0.0.1', 8123), SimpleHTTPRequestHandler).serve_forever()\n"
     )
     assert "127.0.0.1:8123" in serving.fail({"server.py": source})
+    loopback = source.replace("8123", "5000")
+    output = serving.fail({"server.py": loopback})
+    assert "it listens on 127.0.0.1:5000, which only the container itself can reach" in output
+    assert "listen on 0.0.0.0 instead of 127.0.0.1" in output
 
 
 def test_an_app_that_crashes_at_its_start_fails_at_once_with_its_traceback(serving: Repository):

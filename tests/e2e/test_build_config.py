@@ -1,7 +1,11 @@
 """What builds see of config: more than the app, or less."""
 
+import io
+import zipfile
+
 from tests.e2e.instance import Instance
 from tests.e2e.samples import SERVER
+from tests.e2e.world import World
 
 COMPILE = """#!/bin/bash
 set -eu
@@ -46,3 +50,28 @@ def test_builds_see_variables_of_their_own_and_not_those_withheld(platform: Inst
         assert platform.get("scoped", f"/env/{name}").text == "(unset)"
     inspected = platform.ok("ps:inspect", "scoped") + platform.ok("releases:info", "scoped")
     assert "ONLY" not in inspected
+
+
+def test_packages_come_from_the_instances_mirror(platform: Instance, world: World):
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as file:
+        info = "only_in_mirror-1.0.dist-info"
+        file.writestr("only_in_mirror.py", "WORD = 'from the mirror'\n")
+        file.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: only-in-mirror\nVersion: 1.0\n"
+        )
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/RECORD", "")
+    name = "only_in_mirror-1.0-py3-none-any.whl"
+    world.put(f"wheels/{name}", wheel.getvalue())
+    world.put("simple/only-in-mirror", f'<a href="/wheels/{name}">{name}</a>'.encode())
+    platform.ok("mirrors:set", "--global", "pypi", f"{world.url}/simple")
+    try:
+        files = {"server.py": SERVER, "Procfile": "web: python3 server.py\n"}
+        platform.repository("mirrored").deploy({**files, "requirements.txt": "only-in-mirror\n"})
+    finally:
+        platform.ok("mirrors:set", "--global", "pypi")
+    code = "import only_in_mirror; print(only_in_mirror.WORD)"
+    assert platform.ok("run", "mirrored", "--", "python", "-c", code) == "from the mirror\n"

@@ -1,9 +1,13 @@
 """Other people's buildpacks through the whole platform: fetched, kept, run, updated."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 from tests.e2e.instance import Instance
 from tests.e2e.samples import SERVER
+from tests.e2e.test_hostile_builds import processes_named, start_push, wait_for_no_leftovers
 from tests.e2e.world import World
 
 APP = {"server.py": SERVER, "hello.txt": "x"}
@@ -216,6 +220,23 @@ def test_buildpacks_set_comes_before_the_repositorys_own_file(platform: Instance
     files = {**APP, "Procfile": "web: python3 server.py\n", ".buildpacks": "nodejs\n"}
     platform.repository("byset").deploy({**files, "app.json": '{"buildpacks": ["python"]}'})
     assert platform.get("byset").status_code == 200
+
+
+def test_ctrl_c_ends_a_fetch_and_leaves_nothing(platform: Instance, world: World):
+    platform.ok("mirrors:add", "https://fixed.example/", world.url)
+    repository = platform.repository("byctrlc")
+    repository.commit({**APP, ".buildpacks": "https://fixed.example/hangs/pack.tgz"})
+    child = start_push(repository)
+    deadline = time.monotonic() + 60
+    while not any("/hangs/" in line for line in world.requests()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any("/hangs/" in line for line in world.requests())
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.wait(timeout=30) != 0
+    platform.ok("mirrors:remove", "https://fixed.example/")
+    wait_for_no_leftovers(platform)
+    assert not processes_named("/standins/nginx.conf")
+    assert platform.json("releases:list", "byctrlc") == []
 
 
 # -- the commands ------------------------------------------------------------------------

@@ -7,10 +7,12 @@ FOLDER/any/... to everybody. Each request is noted in FOLDER/access.log.
 """
 
 import http.server
+import mimetypes
 import os
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -37,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path.startswith("/git/"):
             self.git(path.removeprefix("/git"))
+        elif path.startswith("/hangs/"):
+            time.sleep(600)
         elif path.startswith("/moved/"):
             self.reply(302, b"", Location=path.removeprefix("/moved"))
         else:
@@ -45,7 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def file(self, host: str, path: str) -> None:
         for place in (self.root / host / path, self.root / "any" / path):
             if place.is_file():
-                self.reply(200, place.read_bytes())
+                kind = mimetypes.guess_type(place)[0] or "text/html"
+                self.reply(200, place.read_bytes(), **{"Content-Type": kind})
                 return
         self.reply(404, b"not found\n")
 
