@@ -21,30 +21,42 @@ MAKING = {
     "requirements.txt", "pyproject.toml", "Pipfile", "package.json", "deno.json", "go.mod",
     "Cargo.toml", "pom.xml", "build.gradle", "Gemfile", "composer.json", "index.html", "Procfile",
 }  # fmt: skip
-ENDINGS = (".txt", ".md", ".example", ".sample", ".bak", ".orig", ".dist")
+# an editor's slip; and names that are meant for people, where nothing else fits
+SLIPS, SAMPLES = (".txt",), (".md", ".example", ".sample", ".bak", ".orig", ".dist")
+# names so much their own that what is nearly one of them is no other word
+UNMISTAKABLE = {
+    "Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "Pipfile.lock", "package.json",
+    "package-lock.json", "pnpm-lock.yaml", "Cargo.toml", "build.gradle", "Gemfile",
+    "Gemfile.lock", "composer.json", "Aptfile", "Dockerfile",
+}  # fmt: skip
 NEAR = 0.9
 FOLDERS = 200
 
 
-def slips(root: str) -> list[tuple[str, str]]:
-    """Files at the top whose names are nearly known ones that are not there: (name, meant)."""
+def slips(root: str, *, samples: bool = False) -> list[tuple[str, str]]:
+    """Files at the top whose names are nearly known ones that are not there: (name, meant).
+
+    samples: also those that are written for people, such as app.json.example.
+    """
     names = [item.name for item in os.scandir(root) if item.is_file(follow_symlinks=False)]
     missing = [name for name in KNOWN if name not in names]
     strangers = sorted(name for name in names if name not in KNOWN)
-    return [(name, meant) for name in strangers if (meant := nearest(name, missing))]
+    endings = (*SLIPS, *SAMPLES) if samples else SLIPS
+    return [(name, meant) for name in strangers if (meant := nearest(name, missing, endings))]
 
 
-def nearest(name: str, missing: list[str]) -> str:
+def nearest(name: str, missing: list[str], endings: tuple[str, ...]) -> str:
     """The missing file that a name was meant to be, "" when it is none."""
     for known in missing:
         if name.lower() == known.lower() or letters(name) == letters(known):
             return known
-        if any(name.lower() == known.lower() + ending for ending in ENDINGS):
+        if any(name.lower() == known.lower() + ending for ending in endings):
             return known
     import difflib  # noqa: PLC0415 - most apps' other files are few, but every build asks
 
     # a name of another kind (requirements.in, main.go) is none
-    same_kind = [one for one in missing if os.path.splitext(one)[1] == os.path.splitext(name)[1]]
+    kind = os.path.splitext(name)[1]
+    same_kind = [one for one in missing if one in UNMISTAKABLE and os.path.splitext(one)[1] == kind]
     close = difflib.get_close_matches(name, same_kind, 1, NEAR)
     return close[0] if close else ""
 
@@ -62,7 +74,7 @@ def warn(root: str) -> None:
 
 def guess(root: str) -> str:
     """Why nothing fits, as far as one can guess; "" when one cannot."""
-    for name, meant in slips(root):
+    for name, meant in slips(root, samples=True):
         if meant in MAKING or meant == "Procfile":
             return f"{name} should probably be called {meant}: git mv {name} {meant}"
     if os.path.isfile(os.path.join(root, "bin/compile")):

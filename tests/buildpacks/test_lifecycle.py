@@ -327,7 +327,8 @@ def test_a_misspelt_manifest_is_named_where_nothing_fits(tmp_path, name, meant):
 @pytest.mark.parametrize(
     "name",
     ["requirements-dev.txt", "requirements.in", "main.go", "packages.json5", "README.md",
-     "package.json.template.js", "Procfile.dev", "app.py", "docker-compose.yml", "index.js"],
+     "package.json.template.js", "Procfile.dev", "app.py", "docker-compose.yml", "index.js",
+     "manager.py", "apps.json", "app.json.example", "CHECKSUMS"],
 )  # fmt: skip
 def test_ordinary_names_are_no_slips(tmp_path, name):
     (tmp_path / "in" / name).write_text("x")
