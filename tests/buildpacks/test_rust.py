@@ -287,7 +287,7 @@ def test_crates_come_from_a_mirror_where_one_is_set(sandbox, tmp_path):
     (index / "on/ly" / name).write_text(json.dumps({**entry, "yanked": False}) + "\n")
     (index / f"dl/{name}/0.1.0").mkdir(parents=True)
     (index / f"dl/{name}/0.1.0/download").write_bytes(buffer.getvalue())
-    source = 'source = "registry+https://github.com/rust-lang/crates.io-index"'
+    source = next(line for line in APP["Cargo.lock"].splitlines() if line.startswith("source"))
     lock = (
         f'version = 4\n\n[[package]]\nname = "{name}"\nversion = "0.1.0"\n{source}\n'
         f'checksum = "{digest}"\n\n[[package]]\nname = "plain"\nversion = "0.1.0"\n'
