@@ -12,6 +12,7 @@ import pytest
 
 from paas.backup.members import Kind, Member
 from paas.errors import PaasError
+from paas.image.durable import remove_tree
 from tests.backup.archives import of_tree, read, unpacked, written
 from tests.backup.volume import described, make
 
@@ -78,6 +79,7 @@ def test_folders_nested_without_end_are_left_out_and_the_rest_comes(tmp_path: Pa
         below = deeper
     os.close(below)
     data, notes = of_tree(root.parent, "v")
+    remove_tree(root)  # nobody else can
     assert "too deep" in notes.left_out[0]
     assert "volumes/v/near" in [member.path for member in read(data)]
 
