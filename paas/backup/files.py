@@ -17,8 +17,6 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image.durable import sync_directory, temporary_name
 
-# what an upload leaves free, and how often that is looked at
-LEFT_FREE_BYTES = 512 << 20
 LOOK_EVERY_BYTES = 64 << 20
 
 
@@ -101,10 +99,11 @@ def archive_at(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def archive_given(console: Console, folder: Path) -> Iterator[int]:
+def archive_given(console: Console, folder: Path, left_free_bytes: int) -> Iterator[int]:
     """A descriptor of the archive on the caller's standard input, kept in a file if need be.
 
-    Where that is a file read from its begin, it is used as it is.
+    Where that is a file read from its begin, it is used as it is. left_free_bytes: of the
+    disk, whatever comes.
     """
     given = os.fstat(console.stdin)
     if stat.S_ISREG(given.st_mode) and os.lseek(console.stdin, 0, os.SEEK_CUR) == 0:
@@ -113,26 +112,26 @@ def archive_given(console: Console, folder: Path) -> Iterator[int]:
     if os.isatty(console.stdin):
         raise PaasError("a backup is read from standard input", "give one: ... < FILE")
     with temporary(folder) as file:
-        receive(console, file.fileno())
+        receive(console, file.fileno(), left_free_bytes)
         yield file.fileno()
 
 
-def receive(console: Console, descriptor: int) -> None:
+def receive(console: Console, descriptor: int, left_free_bytes: int) -> None:
     """Keep what the caller sends, as long as the disk has room to spare."""
     left = 0
     while data := console.read(CHUNK):
         left -= len(data)
         if left <= 0:
             left = LOOK_EVERY_BYTES
-            check_room(descriptor)
+            check_room(descriptor, left_free_bytes)
         write_all(descriptor, data)
     console.check_cancelled()
 
 
-def check_room(descriptor: int) -> None:
+def check_room(descriptor: int, left_free_bytes: int) -> None:
     found = os.fstatvfs(descriptor)
-    if found.f_bavail * found.f_frsize < LEFT_FREE_BYTES:
+    if found.f_bavail * found.f_frsize < left_free_bytes:
         raise PaasError(
-            f"less than {LEFT_FREE_BYTES >> 20} MiB would be left free on the disk",
+            f"less than {left_free_bytes >> 20:,} MiB would be left free on the disk",
             "free some space, then do it again",
         )

@@ -30,7 +30,6 @@ from paas.store.store import Store
 
 log = logging.getLogger(__name__)
 
-LEFT_FREE_BYTES = 256 << 20
 ANY = 1 << 62
 
 
@@ -47,6 +46,7 @@ def restore(
     platform: Platform, archive: int, wanted: Wanted, console: Console, actor: str
 ) -> Restored:
     """Bring back what is wanted of an archive, all of it or nothing; the apps are not up yet."""
+    platform.disk.admit("the restore")
     if wanted.whole:
         plan.refuse_apps(platform)
     words = "Restore" if wanted.whole else f"Import {wanted.name or wanted.app or ''}".strip()
@@ -97,7 +97,7 @@ def checked(
 def room(platform: Platform, *, trusted_holes: bool) -> tuple[int, int, int]:
     """What there is room for: bytes, bytes with holes filled, entries."""
     found = os.statvfs(platform.settings.state_dir)
-    free = max(0, found.f_bavail * found.f_frsize - LEFT_FREE_BYTES)
+    free = max(0, found.f_bavail * found.f_frsize - platform.settings.disk_full_bytes)
     return free, ANY if trusted_holes else free, found.f_favail or ANY
 
 

@@ -34,7 +34,7 @@ def vet(table: str, row: Row) -> None:
             if isinstance(value, str):
                 text(value)
         RULES.get(table, anything)(row)
-    except (PaasError, ValueError, TypeError, KeyError) as error:
+    except (PaasError, ValueError, TypeError, LookupError, AttributeError) as error:
         why = error.message if isinstance(error, PaasError) else str(error)
         raise refused(f"database/{table}", f"has a row that cannot be: {why[:300]}") from error
 

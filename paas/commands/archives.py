@@ -59,8 +59,9 @@ def passphrase(context: Context, file: str | None, *, given: bool) -> str | None
 def archive(context: Context, file: str | None) -> Iterator[int]:
     """A descriptor of the archive in a file, or on standard input."""
     if file in (None, STREAM):
-        folder = context.platform.settings.state_dir
-        with archive_given(context.console, folder) as descriptor:
+        settings = context.platform.settings
+        left_free = settings.disk_full_bytes
+        with archive_given(context.console, settings.state_dir, left_free) as descriptor:
             yield descriptor
     else:
         with archive_at(path_of(context, str(file))) as descriptor:

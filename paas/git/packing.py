@@ -21,7 +21,8 @@ from paas.settings import Settings
 SIGNATURE = b"# v2 git bundle\n"
 REFS_BYTES = 64 << 20
 REF = re.compile(r"refs/[!-~\x80-\U0010ffff]{1,500}")
-# commits that a release came from and no branch has any more; hidden from clients
+# in a bundle, commits that a release came from and no branch has any more: they are no refs
+# of a repository, where whoever tidies asks the releases
 KEPT = "refs/paas/kept/"
 SHALLOW_BYTES = 1 << 20
 
@@ -90,7 +91,9 @@ class Packing:
         os.lseek(descriptor, bundle.tell(), os.SEEK_SET)
         try:
             self._run(repository, ("index-pack", "--stdin", "--strict"), stdin=bundle)
-            made = "".join(f"create {name}\0{oid}\0" for name, oid in refs.items())
+            made = "".join(
+                f"create {name}\0{oid}\0" for name, oid in refs.items() if not name.startswith(KEPT)
+            )
             argv = ("update-ref", "--stdin", "-z")
             self._run(repository, argv, made.encode(errors="surrogateescape"))
         except CommandFailed as error:
