@@ -22,7 +22,13 @@ LOOK_EVERY_BYTES = 64 << 20
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[int]:
-    """A descriptor to write to; the file gets its name, durably, when the block ends well."""
+    """A descriptor to write to; the file gets its name, durably, when the block ends well.
+
+    It takes the place of a file of that name; anything else of that name is left alone.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise PaasError(f"{path} is not a file; it was left alone", "name a file")
     with told(path), opened_nameless(path.parent) as (descriptor, name):
         yield descriptor
         os.fsync(descriptor)

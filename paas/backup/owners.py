@@ -32,10 +32,14 @@ class Move:
         return self.slots.get(number, number)
 
     def base(self, base_there: int) -> int:
-        """The first id of a range there, as one here; 0, root's own, stays."""
+        """The first id of a range there, as one here; 0, root's own, stays.
+
+        The range of an app that is gone, and for which there is no room, is the common one.
+        """
         if base_there == 0:
             return 0
         slot = self.slot((base_there - self.base_there) // UIDS_PER_SLOT)
+        slot = slot if 0 <= slot <= self.slots_here else self.slots_here + 1
         return self.base_here + slot * UIDS_PER_SLOT
 
     def owner(self, member: Member, number: int) -> int:

@@ -50,7 +50,7 @@ def take(source: Connection, target: Connection, intake: Intake) -> None:
     if intake.whole:
         clear(target)
     for table in metadata.sorted_tables:
-        for row in rows_of(source, table, intake):
+        for row in rows_of(source, target, table, intake):
             adapted = intake.adapt(table.name, row)
             if adapted is not None:
                 put(target, table, adapted, intake)
@@ -70,7 +70,7 @@ def clear(target: Connection) -> None:
             target.execute(delete(table))
 
 
-def rows_of(source: Connection, table: Table, intake: Intake) -> Iterator[Row]:
+def rows_of(source: Connection, target: Connection, table: Table, intake: Intake) -> Iterator[Row]:
     """Rows of the apps that are taken, and the instance's own when the whole is."""
     query = select(table).order_by(*table.primary_key.columns)
     owned = owned_by(table, list(intake.apps))
@@ -78,7 +78,9 @@ def rows_of(source: Connection, table: Table, intake: Intake) -> Iterator[Row]:
         if owned is None:
             return
         query = query.where(owned)
-    for row in source.execute(query).mappings().all():
+    found = source.execute(query).mappings()
+    # rows that are put into the very table they are read from are not read again
+    for row in found.all() if source is target else found:
         yield dict(row)
 
 
