@@ -16,7 +16,8 @@ from typing import IO
 
 from paas.backup.descriptors import CHUNK
 from paas.backup.head import HEAD, HEAD_BYTES, MANIFEST, SUMS, Checked, Count, Head, Manifest
-from paas.backup.members import BLOCK, END, Kind, Member, damaged, decode, encode, refused
+from paas.backup.headers import decode
+from paas.backup.members import BLOCK, END, Kind, Member, damaged, encode, refused
 from paas.backup.sections import BY_NAME
 from paas.backup.stream import Inlet, Outlet
 from paas.errors import PaasError

@@ -1,6 +1,7 @@
 """Scheduled backups: when the next one is due, and what one run does."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +59,18 @@ def remember(platform: Platform, **values: str) -> None:
     with platform.store.together():
         for key, value in values.items():
             platform.store.properties.set(None, RUNS, key.replace("_", "-"), value)
+
+
+def change(platform: Platform, wanted: Mapping[str, str | None]) -> datetime:
+    """Make this the schedule; when the next one is due by it."""
+    with platform.store.together():
+        for key, value in wanted.items():
+            platform.store.properties.set(None, shelf.NAMESPACE, key, value)
+        remember(platform, since=now())
+    made = current(platform)
+    if made is None:
+        raise PaasError("there is no schedule")
+    return due_at(platform, made)
 
 
 def due_at(platform: Platform, schedule: Schedule) -> datetime:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from paas.backup import restoring, scheduled, shelf
+from paas.backup import head, restoring, scheduled, shelf
 from paas.backup.files import archive_at
 from paas.backup.making import Wish
 from paas.backup.passphrase import passphrase_in
@@ -106,27 +106,37 @@ def verify(
     opened = archive_at(names[file]) if file in names else archives.archive(context, file)
     with opened as archive:
         found = restoring.verify(context.platform, archive, secret, said)
-    values = {
-        "kind": found.head.kind,
-        "created_at": found.head.created_at,
-        "host": found.head.host,
-        "paas": found.head.paas,
-        "domain": found.head.settings.get("domain"),
-        "apps": [one.name for one in found.head.apps],
-        "with_images": [one.name for one in found.head.apps if one.whole],
-        "sections": {name: count.bytes for name, count in found.manifest.sections.items()},
-        "left_out": list(found.manifest.left_out),
-        "unsteady": list(found.manifest.unsteady),
-    }
+    values = contents(found)
     if format_ == "json":
         context.console.json(values)
         return
     context.console.heading("The backup is whole")
     for key, value in values.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if isinstance(value, dict):
-            text = ", ".join(f"{name} {size >> 20:,} MiB" for name, size in value.items())
+        text = shown(value)
         context.console.line(f"       {(key.replace('_', ' ') + ':').ljust(14)} {text}".rstrip())
+
+
+def contents(found: head.Checked) -> dict[str, object]:
+    """What a backup says of itself."""
+    told, manifest = found.head, found.manifest
+    return {
+        "kind": told.kind,
+        "created_at": told.created_at,
+        "host": told.host,
+        "paas": told.paas,
+        "domain": told.settings.get("domain"),
+        "apps": [one.name for one in told.apps],
+        "with_images": [one.name for one in told.apps if one.whole],
+        "sections": {name: count.bytes for name, count in manifest.sections.items()},
+        "left_out": list(manifest.left_out),
+        "unsteady": list(manifest.unsteady),
+    }
+
+
+def shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {size / (1 << 20):,.1f} MiB" for name, size in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @command("backup:schedule", Permission.ADMIN)
@@ -157,16 +167,9 @@ def schedule(
         "with-logs": "true" if with_logs else None,
         "passphrase-file": readable_passphrase(passphrase_file) if passphrase_file else None,
     }
-    store = context.platform.store
-    with store.together():
-        for key, value in wanted.items():
-            store.properties.set(None, shelf.NAMESPACE, key, value)
-        scheduled.remember(context.platform, since=scheduled.now())
+    due = scheduled.change(context.platform, wanted)
     context.record("backup", f"Schedule {cron_}")
-    current = scheduled.current(context.platform)
-    if current is not None:
-        due = scheduled.due_at(context.platform, current)
-        context.console.step(f"The next backup is made at {due:%Y-%m-%d %H:%M %z}")
+    context.console.step(f"The next backup is made at {due:%Y-%m-%d %H:%M %z}")
 
 
 @command("backup:unschedule", Permission.ADMIN)

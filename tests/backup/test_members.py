@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from paas.backup.members import END, Kind, Member, decode, encode
+from paas.backup.headers import decode
+from paas.backup.members import END, Kind, Member, encode
 from paas.errors import PaasError
 
 STRANGE = os.fsdecode(b"volumes/v/\xff\n\\")
