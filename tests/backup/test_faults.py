@@ -37,7 +37,7 @@ def chosen(
     operation: str, full: tuple[str, ...], killed: tuple[str, ...] | None = None
 ) -> list[tuple[str, str]]:
     """Points and what happens there; with PAAS_EVERY_POINT set, everything everywhere."""
-    every = points.of(operation)
+    every = sorted(one for one in points.in_code() if one.partition(".")[0] == operation)
     if EVERY_POINT:
         return [(point, action) for point in every for action in ("kill", "enospc")]
     return [
