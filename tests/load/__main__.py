@@ -27,8 +27,7 @@ SHOWN = 20
 OPERATOR_NICE = 10
 
 
-def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--deploys", type=int, default=20, help="operations; every second one is a push")
     add("--minutes", type=float, default=30, help="begin no operation after that long")
@@ -42,11 +41,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--drain", type=float, default=60.0, help="the instance's drain time, seconds")
     add("--json", type=Path, default=None, help="where the report goes as JSON")
     add("--log", type=Path, default=None, help="where the daemon's log is copied to")
-    return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str]) -> int:
-    options = arguments(argv)
+def soak(options: argparse.Namespace) -> list[str]:
+    """Play it, show the figures; what was wrong, in words."""
     with own_instance(drain_s=options.drain) as instance:
         report = run(instance, options)
         if options.log:
@@ -54,7 +52,15 @@ def main(argv: Sequence[str]) -> int:
     show(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 1 if report["failures"] or report["failed_operations"] or report["left"] else 0
+    wrong = [f"{count} x {words}" for words, count in report["failures"].items()]
+    wrong += report["failed_operations"]
+    return [*wrong, f"{report['left']} containers left"] if report["left"] else wrong
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    arguments(parser)
+    return 1 if soak(parser.parse_args(argv)) else 0
 
 
 def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,12 +96,3 @@ def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def first_number(path: Path, words: Sequence[str]) -> int:
-    """The number after the first of some words that a kernel file has; 0 without any."""
-    for line in path.read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key in words:
-            return int(value.split()[0])
-    return 0

@@ -9,9 +9,16 @@ import sys
 import time
 from types import ModuleType
 
-from tests.soak import faults, kills
+from tests.soak import faults, kills, load, many, pushes, reboot
 
-COMMANDS: dict[str, ModuleType] = {"faults": faults, "kills": kills}
+COMMANDS: dict[str, ModuleType] = {
+    "faults": faults,
+    "kills": kills,
+    "load": load,
+    "many": many,
+    "pushes": pushes,
+    "reboot": reboot,
+}
 
 
 def main(argv: list[str]) -> int:
