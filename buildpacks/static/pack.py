@@ -20,7 +20,19 @@ exec > >(trap '' TERM; exec cat)
 log=off
 if { : > /dev/stdout; } 2>/dev/null; then log='/dev/stdout combined'; fi
 printf 'listen %s;\\naccess_log %s;\\n' "${PORT:-5000}" "$log" > /tmp/listen.conf
-exec /usr/sbin/nginx -e stderr -p /tmp -c /app/.static/nginx.conf
+# on TERM nginx drops its downloads, on QUIT it finishes them; in a group of its own (-m) it
+# hears only what the shell passes on
+set -m
+/usr/sbin/nginx -e stderr -p /tmp -c /app/.static/nginx.conf &
+web=$!
+trap 'kill -QUIT $web' TERM INT
+wait $web
+ended=$?
+while kill -0 $web 2> /dev/null; do
+    wait $web
+    ended=$?
+done
+exit $ended
 """
 
 

@@ -4,6 +4,7 @@ The long version is `python -m tests.load`.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,3 +105,36 @@ def test_a_killed_daemon_costs_no_request_not_even_of_what_it_was_retiring(platf
         platform.start()
         time.sleep(1)
     assert running.record.failures == []
+
+
+def test_a_download_from_a_static_site_goes_on_after_its_process_was_told_to_end(
+    platform: Instance,
+):
+    repository = platform.repository("files")
+    size = 48 << 20  # more than all buffers on the way
+    repository.deploy({"index.html": "first", "large.bin": "x" * size})
+    platform.ok("checks:set", "files", "wait-to-retire", "1")
+    platform.ok("ps:set", "files", "stop-timeout-seconds", "60")
+    address = platform.json("ps:inspect", "files")[0]["address"]  # type: ignore[index]
+    with socket.create_connection(("127.0.0.1", platform.settings.http_port), 30) as slow:
+        head = f"GET /large.bin HTTP/1.1\r\nHost: files.{platform.settings.domain}\r\n\r\n"
+        slow.sendall(head.encode())
+        received = len(slow.recv(4096))
+        repository.deploy({"index.html": "second"})
+        assert refuses(address)  # it was told to end, and takes nobody any more
+        while received < size:
+            part = slow.recv(1 << 20)
+            assert part, f"cut short after {received} bytes"
+            received += len(part)
+
+
+def refuses(address: str) -> bool:
+    """Whether nobody listens there any more, given a while."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((address, 5000), 2).close()
+        except ConnectionRefusedError:
+            return True
+        time.sleep(0.1)
+    return False
