@@ -84,14 +84,27 @@ def trimmed(round_: Round, known: App, path: Path) -> Cache | None:
 
 def trim(round_: Round, app: App, path: Path) -> int:
     """Remove tools' folders, those unused for longest first, until the rest is within bounds."""
+    limit, stamp = policy.cache_bytes(round_.platform, app), stamp_of(path)
+    known_stamp, known_bytes = _measured.get(path, ((), 0))
+    if stamp == known_stamp and known_bytes <= limit:
+        return known_bytes
     measured = [(one, round_.errands.measure(one)) for one in listing(path)]
     total = sum(found.bytes for _, found in measured)
-    limit = policy.cache_bytes(round_.platform, app)
+    _measured[path] = (stamp, total)
     for one, found in sorted(measured, key=lambda pair: (pair[1].whole, pair[1].newest)):
         if total > limit or not found.whole:
             drop(round_, app, one)
             total -= found.bytes
     return total
+
+
+# what was measured, so that a cache no build has been at since is not measured again
+_measured: dict[Path, tuple[tuple[int, ...], int]] = {}
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What changes with every build: it takes the folder, or one in it, into its possession."""
+    return tuple(one.lstat().st_ctime_ns for one in (path, *listing(path)))
 
 
 def bound_all(round_: Round, kept: list[Cache]) -> None:

@@ -48,17 +48,29 @@ def collect(
     ):
         console.on_cancel(errands.stop)
         round_ = Round(platform, errands, wish)
-        steps = (*CERTAIN, *((last_resorts,) if wish.enough else ()), *THOROUGH)
-        for step in steps:
-            console.check_cancelled()
-            if wish.enough is not None and step in THOROUGH and wish.enough():
-                break
-            attempt(step, round_)
+        try:
+            take_steps(round_, console)
+        finally:
+            told(round_, actor)
+    return round_.outcome
+
+
+def take_steps(round_: Round, console: Console) -> None:
+    """Step by step, until there is enough; Cancelled when the caller goes away."""
+    enough = round_.wish.enough
+    for step in (*CERTAIN, *((last_resorts,) if enough else ()), *THOROUGH):
         console.check_cancelled()
-    outcome = round_.outcome
-    if outcome.freed and not wish.dry:
-        platform.record(wish.only.name if wish.only else "", actor, "gc", outcome.words)
-    return outcome
+        if enough is not None and enough():
+            return
+        attempt(step, round_)
+    console.check_cancelled()
+
+
+def told(round_: Round, actor: str) -> None:
+    """Record what was freed, also when that was cut short."""
+    outcome, only = round_.outcome, round_.wish.only
+    if outcome.freed and not outcome.dry:
+        round_.platform.record(only.name if only else "", actor, "gc", outcome.words)
 
 
 def purge_cache(platform: Platform, name: str, console: Console, *, actor: str) -> Outcome:

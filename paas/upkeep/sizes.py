@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from paas.disk import amount
@@ -13,6 +13,7 @@ from paas.platform import Platform
 from paas.upkeep import caches
 
 LARGEST = 3
+FRESH = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Sizes:
     shared: int
     unneeded: int
     at: datetime
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it was measured of late."""
+        return datetime.now(UTC) - self.at < FRESH
 
     @property
     def largest(self) -> str:
