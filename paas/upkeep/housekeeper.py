@@ -135,7 +135,12 @@ class Housekeeper:
         return time.monotonic() >= self._fruitless_at + pause_s
 
     def _freed(self, enough: Callable[[], bool], *, hurry: bool) -> None:
-        freed = self._collect(Wish(enough=enough), hurry=hurry)
+        self._fruitless_at = time.monotonic()  # until it turns out otherwise
+        try:
+            freed = self._collect(Wish(enough=enough), hurry=hurry)
+        except Cancelled:
+            self._fruitless_at = float("-inf")
+            raise
         self._fruitless_at = float("-inf") if freed else time.monotonic()
         self._pause_s = FRUITLESS_S if freed else min(2 * self._pause_s, SELDOM_S)
 
