@@ -195,18 +195,23 @@ class Repository:
         url = f"ssh://paas@127.0.0.1:{instance.settings.ssh_port}/{app}"
         self.git("remote", "add", "paas", url)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the developer's git is run with."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.instance.home),
+            "GIT_SSH_COMMAND": " ".join(self.instance.ssh_command),
+            "GIT_AUTHOR_NAME": "dev",
+            "GIT_AUTHOR_EMAIL": "dev@example.com",
+            "GIT_COMMITTER_NAME": "dev",
+            "GIT_COMMITTER_EMAIL": "dev@example.com",
+        }
+
     def git(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             ["git", "-C", str(self.path), *argv],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.instance.home),
-                "GIT_SSH_COMMAND": " ".join(self.instance.ssh_command),
-                "GIT_AUTHOR_NAME": "dev",
-                "GIT_AUTHOR_EMAIL": "dev@example.com",
-                "GIT_COMMITTER_NAME": "dev",
-                "GIT_COMMITTER_EMAIL": "dev@example.com",
-            },
+            env=self.environment,
             capture_output=True,
             check=check,
             timeout=300,

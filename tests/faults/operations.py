@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.prober import fetch
-from tests.faults.rows import AppRow, read_apps
+from tests.faults.rows import read_apps
 from tests.faults.stage import FILES, Done, Stage
 
 WWW = "www.shop.test"
@@ -20,11 +20,6 @@ class Operation:
     prepare: Callable[[Stage], tuple[str, str]]
     run: Callable[[Stage], Done]
     now: Callable[[Stage], str]
-
-
-def row(stage: Stage) -> AppRow:
-    """The app in the database: the first one made, whatever it is called by now."""
-    return min(read_apps(stage.instance.settings), key=lambda one: one.id)
 
 
 # -- push --------------------------------------------------------------------------------
@@ -86,7 +81,7 @@ def roll_back(stage: Stage) -> Done:
 
 def count(stage: Stage) -> str:
     """How many web processes there should be; that there are as many is an invariant."""
-    return str(row(stage).counts.get("web", 1))
+    return str(stage.row.counts.get("web", 1))
 
 
 def scaling(before: int, after: int) -> Operation:
@@ -102,7 +97,7 @@ def scaling(before: int, after: int) -> Operation:
 
 
 def containers(stage: Stage) -> str:
-    return json.dumps(row(stage).in_service)
+    return json.dumps(stage.row.in_service)
 
 
 def prepare_restart(stage: Stage) -> tuple[str, str]:
@@ -121,14 +116,9 @@ def compared(stage: Stage) -> str:
 # -- names: rename, domains -------------------------------------------------------------------
 
 
-def name(stage: Stage) -> str:
-    """What the app is called; the stage remembers it."""
-    stage.app = row(stage).name
-    return stage.app
-
-
 def prepare_rename(stage: Stage) -> tuple[str, str]:
-    return name(stage), OTHER_NAME[stage.app]
+    before = stage.app
+    return before, OTHER_NAME[before]
 
 
 def rename(stage: Stage) -> Done:
@@ -206,7 +196,7 @@ OPERATIONS = {
         scaling(1, 2),
         scaling(2, 1),
         Operation("restart", prepare_restart, restart, compared),
-        Operation("rename", prepare_rename, rename, name),
+        Operation("rename", prepare_rename, rename, lambda stage: stage.app),
         Operation("domains", prepare_domains, change_domains, routed),
         Operation("create", prepare_create, create, created),
         Operation("destroy", prepare_destroy, destroy, doomed),

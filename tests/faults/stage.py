@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance, Repository
 from tests.faults.prober import Prober, fetch
+from tests.faults.rows import AppRow, read_apps
 
 Done = subprocess.CompletedProcess[bytes]
 
@@ -96,12 +97,21 @@ class Stage:
     instance: Instance
     repository: Repository
     prober: Prober
-    app: str
     page: int = 0
     mode: int = 0
     made: int = 0
     before: str = ""
     doomed: Repository = field(init=False)
+
+    @property
+    def row(self) -> AppRow:
+        """The app in the database: the first one made, whatever it is called by now."""
+        return min(read_apps(self.instance.settings), key=lambda one: one.id)
+
+    @property
+    def app(self) -> str:
+        """What the app is called now."""
+        return self.row.name
 
     def answer(self, host: str = "") -> Answer:
         """What the app answers now, on its lasting domain or another host."""
@@ -119,4 +129,4 @@ def staged(**changes: object) -> Iterator[Stage]:
         deployed(instance, "calm")
         hosts = {LASTING.format(app=app): app for app in ("shop", "calm")}
         with Prober(instance.settings.http_port, hosts) as prober:
-            yield Stage(instance, repository, prober, "shop")
+            yield Stage(instance, repository, prober)
