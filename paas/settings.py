@@ -120,6 +120,8 @@ class Settings:
 
     # how often what a fault left half done is looked for
     patrol_s: float = 30.0
+    # how often a changed database is copied, for when it is damaged
+    database_copy_s: float = 300.0
 
     @property
     def socket(self) -> Path:

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from paas.deploy import policies
 from paas.deploy.roll import ALONE, Also
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.model.push import NOTHING, Push
 from paas.platform import Platform
+from paas.store.copies import REALIGN
 
 log = logging.getLogger(__name__)
 
@@ -73,3 +75,30 @@ def settled(platform: Platform, app: App) -> Iterator[None]:
             settle(platform, app)
         except (PaasError, OSError):
             log.exception("the branch of %s stays behind for now", app.name)
+
+
+def realign(platform: Platform) -> None:
+    """After an older copy of the database was put back: branches are where its releases are from.
+
+    What was pushed since can be pushed again.
+    """
+    if platform.store.properties.get(None, *REALIGN) is None:
+        return
+    for app in platform.store.apps.list():
+        try:
+            put_back(platform, app)
+        except (PaasError, OSError):
+            log.exception("the branch of %s stays ahead of what is deployed", app.name)
+    platform.store.properties.set(None, *REALIGN, None)
+
+
+def put_back(platform: Platform, app: App) -> None:
+    """Take an app's branches back to the newest commit that was deployed."""
+    every = platform.store.releases.list(app)  # newest first
+    served = (one for one in every if one.status == "succeeded" and one.image.commit)
+    commit = next((one.image.commit for one in served if one.description.startswith("Deploy")), "")
+    repositories, wanted = platform.repositories, policies.deploy_branches(platform, app)
+    for branch, at in repositories.branches(app.name).items():
+        ahead = branch in wanted and commit not in ("", at)
+        if ahead and repositories.contains(app.name, at, commit, {}):
+            repositories.move(app.name, branch, commit, at)

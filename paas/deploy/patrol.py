@@ -4,8 +4,10 @@ Takes the locks that operations take, and leaves alone whatever somebody is busy
 """
 
 import logging
+import math
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ class Patrol:
         self._platform = platform
         self._restore = restore
         self._stopped = threading.Event()
+        self._copied_at = -math.inf
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="patrol", daemon=True).start()
@@ -50,11 +53,19 @@ class Patrol:
             lambda: prune.once_more(platform),
             self._restore,
             lambda: drop_left_files(platform),
+            self._copy_database,
         ):
             try:
                 step()
             except Exception:
                 log.exception("a step of the patrol failed")
+
+    def _copy_database(self) -> None:
+        """Now and then, for when it is damaged."""
+        copies, now = self._platform.store.copies, time.monotonic()
+        if copies and now - self._copied_at > self._platform.settings.database_copy_s:
+            self._copied_at = now
+            copies.make()
 
 
 def remove_strays(platform: Platform) -> list[str]:

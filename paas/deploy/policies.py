@@ -6,6 +6,7 @@ from paas.model.restart import RestartPolicy
 from paas.platform import Platform
 
 ALL_PROCESSES = "_all_"
+DEPLOY_BRANCHES = ("main", "master")
 IN_APP_DIR = "build-in-app-dir"
 WITHHELD = "withhold-config"
 
@@ -94,3 +95,9 @@ def mode(platform: Platform, app: App, process: str) -> Mode:
         if {process, ALL_PROCESSES} & set(listed(platform, app, key)):
             return found
     return Mode.ENABLED
+
+
+def deploy_branches(platform: Platform, app: App) -> tuple[str, ...]:
+    """The branches that deploy: the deploy-branch setting, or main and master."""
+    chosen = value(platform, app, "git", "deploy-branch")
+    return (chosen,) if chosen else DEPLOY_BRANCHES

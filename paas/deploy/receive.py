@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from paas.console import Console
-from paas.deploy import lifetime, queue, room
+from paas.deploy import lifetime, policies, queue, room
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
 from paas.model.names import app_name, branch_name
 from paas.model.push import NOTHING, Update
 from paas.platform import Platform
-
-DEPLOY_BRANCHES = ("main", "master")
 
 
 def prepare_push(platform: Platform, name: str, actor: str) -> None:
@@ -70,12 +68,8 @@ def judge(update: Update) -> None:
 
 
 def deploy_branches(platform: Platform, name: str) -> tuple[str, ...]:
-    """The branches that deploy: the deploy-branch setting, or main and master."""
-    app = platform.store.apps.get(name)
-    chosen = platform.store.properties.get(
-        app, "git", "deploy-branch"
-    ) or platform.store.properties.get(None, "git", "deploy-branch")
-    return (chosen,) if chosen else DEPLOY_BRANCHES
+    """The branches that deploy."""
+    return policies.deploy_branches(platform, platform.store.apps.get(name))
 
 
 def deploys(platform: Platform, app: str, branch: str) -> bool:

@@ -46,6 +46,7 @@ def recover(platform: Platform) -> None:
     with platform.store.view():
         for app in platform.store.apps.list():
             tend(platform, app)
+    landing.realign(platform)
     with platform.store.view():
         apps = platform.store.apps.list()
         surplus = [container for app in apps for container in dismissed(platform, app)]

@@ -34,7 +34,8 @@ from paas.git import hooks
 from paas.model.caller import Caller
 from paas.platform import Platform
 from paas.settings import Settings
-from paas.store.store import migrate_apart
+from paas.store.copies import Copies, refuse_damaged
+from paas.store.store import database_file, migrate_apart
 from paas.upkeep.housekeeper import Housekeeper
 
 if TYPE_CHECKING:
@@ -77,6 +78,23 @@ def halt() -> int:
     return 0
 
 
+def restore_database() -> int:
+    """Put the last good copy of the database in its place, its daemon being stopped; exit code."""
+    console = Console(0, 1, 2)
+    try:
+        settings = settings_module.load()
+        make_directories(settings)
+        if (database := database_file(settings)) is None:
+            raise PaasError("the database is a server's", "restore it there")
+        with only_one(settings):
+            kept, made = Copies(database).put_back()
+    except PaasError as error:
+        return say(console, error)
+    console.line(f"the database is as it was on {made:%Y-%m-%d at %H:%M:%S} UTC")
+    console.line(f"the damaged one is kept as {kept}; what was pushed since can be pushed again")
+    return 0
+
+
 @contextmanager
 def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
     """The platform of the only daemon of this instance, with its directories in place."""
@@ -84,6 +102,8 @@ def instance(settings: Settings) -> Iterator[tuple[Platform, Settings]]:
     with only_one(settings):
         raise_descriptor_limit()
         memory.share_one_heap()
+        if (database := database_file(settings)) is not None:
+            refuse_damaged(database)
         migrate_apart(settings)
         yield Platform.open(settings, Runner()), settings
 

@@ -34,6 +34,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from paas.errors import PaasError
 from paas.failpoints import failpoint
+from paas.store.failures import explained
 
 metadata = MetaData(
     naming_convention={
@@ -181,12 +182,9 @@ class Database:
             if "foreign key" in str(error.orig).lower():
                 raise PaasError("the app was destroyed meanwhile") from error
             raise
-        except DatabaseError as error:
-            place = self._url.render_as_string(hide_password=True)
-            raise PaasError(
-                f"the database {place} failed: {error.orig}",
-                "check the disk's space and health; paas doctor tells more",
-            ) from error
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            place = self._url.render_as_string(hide_password=True).removeprefix("sqlite:///")
+            raise explained(error, place) from error
 
     def _migrate(self) -> None:
         with self.read() as connection:

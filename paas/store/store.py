@@ -13,6 +13,7 @@ from paas.store import intake as intake_
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
 from paas.store.config import Config, build_config
+from paas.store.copies import Copies
 from paas.store.database import Database
 from paas.store.docker_options import DockerOptions
 from paas.store.domains import Domains
@@ -50,12 +51,22 @@ def rows_in(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     return dump.rows(path)
 
 
+def database_file(settings: Settings) -> Path | None:
+    """Where the database is; None when a server has it."""
+    if settings.database_url:
+        path = settings.database_url.removeprefix("sqlite:///")
+        return None if path == settings.database_url else Path(path)
+    return settings.state_dir / "paas.db"
+
+
 class Store:
     """One database, one attribute for each group of tables; for any thread."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the instance's database, making or migrating it if need be."""
-        url = settings.database_url or f"sqlite:///{settings.state_dir / 'paas.db'}"
+        path = database_file(settings)
+        url = settings.database_url or f"sqlite:///{path}"
+        self.copies = Copies(path) if path else None
         self._database = Database(url)
         self.apps = Apps(self._database, settings.slots)
         self.config = Config(self._database)

@@ -20,6 +20,7 @@ SETTING_KEYS = (
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),
     *("build_memory_bytes", "build_disk_bytes", "push_max_bytes", "log_max_bytes"),
     *("patrol_s", "disk_watch_s", "gc_interval_s", "releases_kept", "push_memory_bytes"),
+    "database_copy_s",
     "buildpack_dirs",
 )
 
@@ -87,6 +88,17 @@ class Instance:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=60)
+
+    def paasd(self, *argv: str) -> subprocess.CompletedProcess[bytes]:
+        """The daemon's program in another role, the daemon being stopped."""
+        return subprocess.run(
+            [sys.executable, "-m", "paas", *argv],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
 
     def destroy(self) -> None:
         """Stop the daemon and remove everything of the instance from the machine."""

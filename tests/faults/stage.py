@@ -1,7 +1,8 @@
 """Where faults are played: an instance of its own that allows them, with small quick apps."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -77,6 +78,14 @@ def died(instance: Instance) -> None:
     """Wait until the daemon has ended."""
     assert instance.process is not None
     instance.process.wait(timeout=DEATH_S)
+
+
+def until(condition: Callable[[], object], timeout_s: float = DEATH_S) -> None:
+    """Wait for something that comes by itself."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
 
 
 @dataclass

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +13,7 @@ from tests.e2e.instance import Repository
 from tests.faults import invariants, packs
 from tests.faults.case import arm, log
 from tests.faults.operations import OPERATIONS, prepare_push
-from tests.faults.stage import Done, Stage, died
+from tests.faults.stage import Done, Stage, died, until
 
 DEADLINE_S = 60.0
 
@@ -38,10 +37,7 @@ def pushing(repository: Repository, ref: str = "main") -> Iterator[subprocess.Po
 
 
 def until_logged(stage: Stage, words: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while words not in log(stage.instance):
-        assert time.monotonic() < deadline, log(stage.instance)
-        time.sleep(0.01)
+    until(lambda: words in log(stage.instance))
 
 
 def said(child: "subprocess.Popen[bytes]") -> str:
