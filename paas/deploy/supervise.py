@@ -46,6 +46,7 @@ class Supervisor:
         self._schedule = Schedule(self._crew)
         self._starts = threading.Semaphore(STARTS_AT_ONCE)
         self._lock = threading.Lock()
+        self._judging: set[str] = set()  # containers that ended, whose policy is being asked
         self._expected: set[Key] = set()  # slots that wait for their start, or are starting
         self._working: Counter[int] = Counter()
         self._ailing: set[str] = set()  # containers that are about to be replaced
@@ -99,7 +100,7 @@ class Supervisor:
     def _start_now(self, name: str, slot: Slot) -> bool:
         """Start a slot in this thread, unless its start is expected anyway; whether it is up."""
         app = self._platform.store.apps.find(name)
-        if app is None or not self._claim(app, slot):
+        if app is None or self._is_being_judged(app, slot) or not self._claim(app, slot):
             return False
         self._turn(app, slot)
         found = fleet.in_slot(self._platform, app, slot.name)
@@ -119,6 +120,7 @@ class Supervisor:
     def _exited(self, container: Container) -> None:
         """Called by the engine for every started container that ended."""
         if container.spec.kind is Kind.APP:
+            self._judging.add(container.id)
             self._submit(self._handle, container)
         elif container.spec.kind is Kind.RUN:
             self._submit(self._finish_run, container)
@@ -129,7 +131,18 @@ class Supervisor:
         if not fleet.is_in_hand(container.id):  # whoever stops it removes it
             self._platform.engine.remove(container.id)
 
+    def _is_being_judged(self, app: App, slot: Slot) -> bool:
+        """Whether a slot's container has ended and its policy has yet to say what follows."""
+        found = fleet.in_slot(self._platform, app, slot.name)
+        return found is not None and found.id in self._judging
+
     def _handle(self, container: Container) -> None:
+        try:
+            self._judge(container)
+        finally:
+            self._judging.discard(container.id)
+
+    def _judge(self, container: Container) -> None:
         platform = self._platform
         app = fleet.owner(platform, container)
         if app is None or container.id not in fleet.ids(platform, app):

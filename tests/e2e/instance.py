@@ -36,6 +36,7 @@ class Instance:
         self.key = self.home / "id_ed25519"
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}  # for the daemon, beside its settings
+        self.checkout = REPOSITORY  # whose program runs
         self.log_mark = 0  # where in the daemon's log a test began
 
     # -- the daemon ------------------------------------------------------------------
@@ -58,7 +59,7 @@ class Instance:
         log = (self.root / "paasd.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "paas"],
-            cwd=REPOSITORY,
+            cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -93,7 +94,7 @@ class Instance:
         """The daemon's program in another role, the daemon being stopped."""
         return subprocess.run(
             [sys.executable, "-m", "paas", *argv],
-            cwd=REPOSITORY,
+            cwd=self.checkout,
             env=self.environment,
             capture_output=True,
             check=False,
@@ -111,7 +112,7 @@ class Instance:
         """End everything that outlives the daemon; state stays."""
         subprocess.run(
             [sys.executable, "-m", "paas", "halt"],
-            cwd=REPOSITORY,
+            cwd=self.checkout,
             env=self.environment,
             check=True,
             timeout=120,
@@ -160,7 +161,7 @@ class Instance:
     def paas(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """The local client."""
         return subprocess.run(
-            [str(REPOSITORY / "bin" / "paas"), *argv],
+            [str(self.checkout / "bin" / "paas"), *argv],
             env=self.environment,
             input=stdin,
             capture_output=True,
