@@ -67,7 +67,8 @@ def counts(platform: Platform, app: App, current: Release, container: Container)
     ended = container.exit
     ended_well = ended is not None and ended.code == 0 and container.spec.process != WEB
     age_s = (datetime.now(UTC) - current.served_at).total_seconds()
-    return container.spec.release == current.version and not ended_well and age_s <= window_s
+    soon = 0 <= age_s <= window_s  # less than nothing: the clock was set back since
+    return container.spec.release == current.version and not ended_well and soon
 
 
 def last_healthy(platform: Platform, app: App) -> Release | None:

@@ -2,8 +2,9 @@
 
 import secrets
 import signal
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -135,6 +136,11 @@ class ExitStatus:
         return f"exited with code {self.code}"
 
 
+def since_boot_s() -> float:
+    """Time since the machine was started, sleep included (CLOCK_BOOTTIME, clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """A container the engine knows: its spec, where it is, and how it ended if it has."""
@@ -144,6 +150,8 @@ class Container:
     pid: int
     started_at: datetime
     exit: ExitStatus | None = None
+    # seconds since the machine's start, which no set clock changes
+    up_since_s: float = field(default_factory=since_boot_s)
 
     @property
     def id(self) -> str:
@@ -155,8 +163,8 @@ class Container:
 
     @property
     def age_s(self) -> float:
-        """Seconds since it was started."""
-        return (datetime.now(UTC) - self.started_at).total_seconds()
+        """How long ago it was started, whatever the clock says."""
+        return since_boot_s() - self.up_since_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ def decode(text: str) -> Container:
         pid=int(values["pid"]),
         started_at=datetime.fromisoformat(values["started_at"]),
         exit=ExitStatus(**ended) if ended else None,
+        up_since_s=float(values.get("up_since_s", 0)),
     )
 
 
