@@ -15,7 +15,8 @@ from tests.backup import volume
 from tests.conftest import own_settings
 from tests.e2e.instance import REPOSITORY, Instance, Repository
 from tests.e2e.samples import PLAIN
-from tests.faults import invariants
+from tests.faults import invariants, traces
+from tests.faults.rows import read_apps
 
 ODD = {
     "LINES": 'one\ntwo\n\t"three"\n',
@@ -182,11 +183,10 @@ def leaks(platform: Instance) -> list[str]:
     """What is left of anything that is over; given a while to go."""
     deadline = time.monotonic() + 20
     while True:
-        apps = invariants.read_apps(platform.settings)
-        serving = {one for app in apps for one in app.in_service}
+        apps = read_apps(platform.settings)
         found = [
             *invariants.state(platform.settings, apps),
-            *invariants.leaks(platform.settings, apps, serving),
+            *traces.leaks(platform, apps, set()),
         ]
         if not found or time.monotonic() > deadline:
             return found
