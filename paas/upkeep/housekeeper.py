@@ -135,14 +135,16 @@ class Housekeeper:
         return time.monotonic() >= self._fruitless_at + pause_s
 
     def _freed(self, enough: Callable[[], bool], *, hurry: bool) -> None:
-        self._fruitless_at = time.monotonic()  # until it turns out otherwise
+        fruitless = True
         try:
             freed = self._collect(Wish(enough=enough), hurry=hurry)
+            fruitless = not freed and self._platform.disk.state().level is not Level.OK
         except Cancelled:
-            self._fruitless_at = float("-inf")
+            fruitless = False  # nobody knows what it would have come to
             raise
-        self._fruitless_at = float("-inf") if freed else time.monotonic()
-        self._pause_s = FRUITLESS_S if freed else min(2 * self._pause_s, SELDOM_S)
+        finally:
+            self._fruitless_at = time.monotonic() if fruitless else float("-inf")
+            self._pause_s = min(2 * self._pause_s, SELDOM_S) if fruitless else FRUITLESS_S
 
     def _collect(self, wish: Wish, *, hurry: bool = False) -> int:
         with silent() as console:
