@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paas.backup.plan import Layers, Wanted
-from paas.deploy import arriving, ending, fleet, hold, moving, order
+from paas.deploy import arriving, ending, fleet, hold, landing, moving, order
 from paas.deploy.policies import ALL_PROCESSES
 from paas.model.app import App
 from paas.model.check import Mode
@@ -14,7 +14,12 @@ from paas.platform import Platform
 from paas.store.intake import Row
 
 # what says how things stood on another machine, and not how they should
-PASSING = frozenset({ending.MARK, arriving.MARK, arriving.RISING, moving.MARK, fleet.IN_SERVICE})
+PASSING = frozenset(
+    {
+        *(ending.MARK, arriving.MARK, arriving.RISING),
+        *(moving.MARK, landing.MARK, fleet.IN_SERVICE),
+    }
+)
 LISTS_OF_PROCESSES = frozenset(("checks", str(mode)) for mode in (Mode.DISABLED, Mode.SKIPPED))
 PASSING_GLOBAL = frozenset({"restore", "backup-runs"})
 

@@ -15,7 +15,7 @@ from paas.backup.adapting import PASSING
 from paas.backup.descriptors import temporary
 from paas.backup.restoring import turn_back
 from paas.console import Console
-from paas.deploy import arriving, hold, rise, route
+from paas.deploy import arriving, hold, landing, rise, route
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import operation
 from paas.failpoints import failpoint
@@ -65,7 +65,8 @@ def copy_repository(platform: Platform, app: App, new: App, tag: str) -> None:
     """All refs, and the commit that is deployed."""
     packing = Packing(platform.settings, platform.runner)
     path = platform.repositories.ensure(app.name)
-    refs = packing.refs(path)
+    move = landing.begun(platform, app)
+    refs = packing.refs(path) | ({move.ref: move.commit} if move else {})
     current = platform.store.releases.current(app)
     if current is not None and current.image.commit:
         here = packing.present(path, [current.image.commit])

@@ -10,7 +10,7 @@ from typing import Any
 from paas.backup.files import whole_file
 from paas.backup.worker import Files, work
 from paas.console import Console
-from paas.deploy import arriving, ending, prune
+from paas.deploy import arriving, ending, landing, prune
 from paas.deploy.notes import noted
 from paas.platform import Platform
 from paas.turns import Turns
@@ -57,7 +57,8 @@ def to_file(
 
 def make(platform: Platform, wish: Wish, output: int, console: Console) -> dict[str, Any]:
     with TURNS.hold("", console, "another backup"), layers_kept(platform):
-        order = {**asdict(wish), "marks": (ending.MARK, arriving.MARK)}
+        marks = {"marks": (ending.MARK, arriving.MARK), "landing": landing.MARK}
+        order = {**asdict(wish), **marks}
         return work(platform, "write", order, console, Files(output=output))
 
 

@@ -1,7 +1,8 @@
 """The moment a backup is of: refs first, then the database in one view.
 
 A deploy moves its branch after its release serves. So a branch here is never ahead of
-the releases here: after a restore, the same push is news and deploys.
+the releases here: after a restore, the same push is news and deploys. A move that is
+still to be made counts as made.
 """
 
 import time
@@ -20,6 +21,7 @@ from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import stack_root
 from paas.model.app import App
+from paas.model.push import Landing
 from paas.model.release import Image, Layer, Release
 from paas.settings import Settings
 from paas.store import dump
@@ -76,8 +78,13 @@ class Snapshot:
 
 
 @contextmanager
-def taken(rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]]) -> Iterator[Snapshot]:
-    """The state of the instance, or of one app, now; marks: properties of apps that are none."""
+def taken(
+    rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]], landing: Sequence[str]
+) -> Iterator[Snapshot]:
+    """The state of the instance, or of one app, now.
+
+    marks: properties of apps that are none; landing: the property with a branch's next place.
+    """
     with ExitStack() as kept:
         before = {app.name: refs_of(rooms, app) for app in rooms.store.apps.list()}
         failpoint("backup.refs")
@@ -85,6 +92,7 @@ def taken(rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]]) -> Ite
             apps = chosen(rooms, only, marks)
             releases = {app.id: rooms.store.releases.list(app) for app in apps}
             currents = {app.id: rooms.store.releases.current(app) for app in apps}
+            landed = {app.name: landed_at(rooms, app, landing) for app in apps}
             tables = {
                 name: kept.enter_context(spooled(rooms, name, apps[0] if only else None))
                 for name in dump.tables()
@@ -92,7 +100,13 @@ def taken(rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]]) -> Ite
             images = named_images(rooms, apps, whole=only is None)
         failpoint("backup.tables")
         states = tuple(
-            state_of(rooms, app, releases[app.id], currents[app.id], before.get(app.name, {}))
+            state_of(
+                rooms,
+                app,
+                releases[app.id],
+                currents[app.id],
+                {**before.get(app.name, {}), **landed[app.name]},
+            )
             for app in apps
         )
         yield Snapshot(states, tables, images)
@@ -101,6 +115,13 @@ def taken(rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]]) -> Ite
 def refs_of(rooms: Rooms, app: App) -> dict[str, str]:
     path = rooms.repositories.path(app.name)
     return rooms.packing.refs(path) if rooms.repositories.exists(app.name) else {}
+
+
+def landed_at(rooms: Rooms, app: App, landing: Sequence[str]) -> dict[str, str]:
+    """The branch that a deploy is about to move, where it will be; its commit is there already."""
+    text = rooms.store.properties.get(app, *landing)
+    move = Landing.decode(text) if text else None
+    return {move.ref: move.commit} if move else {}
 
 
 def chosen(rooms: Rooms, only: str | None, marks: Sequence[Sequence[str]]) -> list[App]:

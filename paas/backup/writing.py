@@ -36,7 +36,7 @@ def write(order: Mapping[str, Any], report: Report) -> dict[str, Any]:
     with (
         closing(rooms.store),
         temporary(rooms.settings.state_dir) as sums,
-        taken(rooms, order["app"], order["marks"]) as snapshot,
+        taken(rooms, order["app"], order["marks"], order["landing"]) as snapshot,
     ):
         return Writing(rooms, Writer(outlet, sums), snapshot, report, order).run(outlet)
 

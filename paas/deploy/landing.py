@@ -6,7 +6,6 @@ with it: when git or the daemon ends too early, the push itself, the next start 
 patrol makes up for it.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from paas.deploy.roll import ALONE, Also
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
-from paas.model.push import NOTHING, Push
+from paas.model.push import NOTHING, Landing, Push
 from paas.platform import Platform
 from paas.store.copies import REALIGN
 
@@ -27,12 +26,12 @@ MARK = ("git", "landing")
 
 def of(platform: Platform, app: App, push: Push) -> Also:
     """With the switch to a push's release it is settled that the branch will be at its commit."""
-    move = {"branch": push.branch, "commit": push.new}
+    move = Landing(push.branch, push.new)
 
     def change() -> None:
         failpoint("landing.keep")
         platform.repositories.keep(push.app, push.environment)
-        platform.store.properties.set(app, *MARK, json.dumps(move))
+        platform.store.properties.set(app, *MARK, move.encode())
 
     def undo() -> None:
         platform.store.properties.set(app, *MARK, None)
@@ -40,18 +39,18 @@ def of(platform: Platform, app: App, push: Push) -> Also:
     return Also(change, undo) if push.moves else ALONE
 
 
-def begun(platform: Platform, app: App) -> bool:
-    """Whether a branch of the app is still to be moved."""
-    return platform.store.properties.get(app, *MARK) is not None
+def begun(platform: Platform, app: App) -> Landing | None:
+    """The move of a branch that is still to be made, if there is one."""
+    text = platform.store.properties.get(app, *MARK)
+    return Landing.decode(text) if text else None
 
 
 def settle(platform: Platform, app: App) -> None:
     """Move the branch where that is still to be done; nobody pushes to the app. Repeatable."""
-    text = platform.store.properties.get(app, *MARK)
-    if text is None:
+    move = begun(platform, app)
+    if move is None:
         return
-    move = json.loads(text)
-    make(platform, app, move["branch"], move["commit"])
+    make(platform, app, move.branch, move.commit)
     platform.store.properties.set(app, *MARK, None)
 
 

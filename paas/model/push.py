@@ -1,6 +1,7 @@
 """A push as git hands it to the hook, and what a commit's tree holds."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 
 NOTHING = "0" * 40  # git's commit id for a branch that is not there
 
@@ -36,6 +37,25 @@ class Push:
     def moves(self) -> bool:
         """Whether a branch moves: not when what is deployed is built again."""
         return self.old != self.new
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where a branch is to be moved, since that commit serves already."""
+
+    branch: str
+    commit: str
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    def encode(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> "Landing":
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from paas.deploy.images import obtaining
 from paas.deploy.workshop import BUILDPACKS
 from paas.errors import PaasError
 from paas.model import oci
@@ -254,13 +255,21 @@ def test_a_description_that_is_not_one_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [{"User": "70000"}, {"User": "4294967295"}, {"OnBuild": ["RUN id"]}, {"Cmd": ["a\0b"]}],
+    [{"User": "70000"}, {"User": "4294967295"}, {"Cmd": ["a\0b"]}],
     ids=str,
 )
 def test_an_image_so_described_is_refused(house: House, section: dict[str, Any]) -> None:
     data = archives.layer(Member("x"))
     with pytest.raises(PaasError):
         house.load(archives.docker_archive([data], archives.config([data], **section)), house.app)
+
+
+def test_an_image_to_be_built_upon_becomes_no_app(house: House) -> None:
+    data = archives.layer(Member("x"))
+    described = archives.config([data], OnBuild=["RUN id"], Cmd=["x"])
+    image = house.load(archives.docker_archive([data], described))
+    with pytest.raises(PaasError, match="ONBUILD"), house.console() as console:
+        obtaining.for_app(house.platform, image, console)
 
 
 @pytest.mark.parametrize("history", [[1, 2], "x", {"created_by": "x"}])

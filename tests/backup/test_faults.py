@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from paas.settings import environment
 from tests.backup import stage
 from tests.backup.crafted import SOURCE, Crafted, crafted
 from tests.e2e.instance import Instance
+from tests.e2e.samples import PLAIN
 from tests.faults import points
 from tests.faults.case import SENTENCES, arm
 
@@ -168,6 +170,31 @@ def test_a_backup_that_meets_a_fault_leaves_no_file(
     assert [path.name for path in restored.iterdir()] == ["file"]
     assert file.read_text() == "an older backup"
     arm(platform, "")
+
+
+def test_a_branch_that_was_about_to_move_has_moved_in_the_backup(
+    platform: Instance, tmp_path: Path
+):
+    clear(platform)
+    repository = platform.repository("moved")
+    repository.deploy({**PLAIN, "page.txt": "one"})
+    repository.commit({"page.txt": "two"})
+    arm(platform, "landing.switched=delay:3")
+    with ThreadPoolExecutor(1) as pool:
+        pushed = pool.submit(repository.push)
+        while platform.get("moved").text != "two":
+            time.sleep(0.05)
+        platform.ok("backup", str(tmp_path / "whole"))
+        platform.ok("apps:clone", "--skip-deploy", "moved", "twin")
+        assert not pushed.done()
+        assert pushed.result().returncode == 0
+    assert stage.leaks(platform) == []
+    here = repository.git("rev-parse", "main").stdout.strip()
+    clear(platform)
+    platform.ok("restore", str(tmp_path / "whole"))
+    assert stage.leaks(platform) == []
+    assert here in repository.git("ls-remote", "paas", "refs/heads/main").stdout
+    clear(platform)
 
 
 @contextmanager
