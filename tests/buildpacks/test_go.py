@@ -166,7 +166,8 @@ def test_the_version_is_what_the_module_asks_for(sandbox, lines, config, runtime
 
 @pytest.mark.heavy
 def test_a_version_that_is_packaged_nowhere_comes_from_the_module_proxy(sandbox):
-    made = built(sandbox, HELLO, config={"GOTOOLCHAIN": "go1.24.5"})
+    files = {**HELLO, "go.mod": MOD.replace("1.25.0", "1.24.0")}
+    made = built(sandbox, files, config={"GOTOOLCHAIN": "go1.24.5"})
     assert "Building with Go 1.24.5 (from GOTOOLCHAIN)" in made.output
 
 
