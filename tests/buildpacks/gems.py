@@ -55,6 +55,17 @@ spec = Gem::Specification.new("shelf", "1.0.0") do |one|
 end
 Gem::Package.build(spec, true, false, "/cache/shelf.gem")
 """
+PURE = r"""
+require "fileutils"
+require "rubygems/package"
+FileUtils.mkdir_p("/tmp/pure/lib")
+Dir.chdir("/tmp/pure")
+File.write("lib/shelf.rb", "SHELF = \"Ruby with a shelf\\n\"\n")
+spec = Gem::Specification.new("shelf", "1.0.0") do |one|
+  one.summary, one.authors, one.files = "shelf", ["somebody"], ["lib/shelf.rb"]
+end
+Gem::Package.build(spec, true, false, "/cache/pure.gem")
+"""
 LOCK = """
 set -e
 mkdir -p /cache/app && cd /cache/app && cat > Gemfile
@@ -89,8 +100,26 @@ class Packed:
         files = files_of(APPS / "ruby")
         return {**files, **self.files, "Gemfile.lock": self.lock(files["Gemfile"])}
 
+    def grown(self) -> dict[str, bytes]:
+        """The sample app with one gem more, shelf, which has the constant SHELF."""
+        files = self.app()
+        lock = files["Gemfile.lock"].decode()
+        for before, more in (
+            ("    sinatra (", "    shelf (1.0.0)\n"),
+            ("  sinatra\n", "  shelf\n"),
+        ):
+            assert before in lock, lock
+            lock = lock.replace(before, more + before, 1)
+        files["Gemfile"] += b'gem "shelf"\n'
+        files["Gemfile.lock"] = lock.encode()
+        files["vendor/cache/shelf-1.0.0.gem"] = self.made(PURE, "pure.gem")
+        return files
+
     def native(self) -> bytes:
         """A gem with an extension in C that needs a library the stack does not have."""
-        done = self.sandbox.run(["/usr/bin/ruby", "-e", NATIVE], [self.ruby], **self.folders)
+        return self.made(NATIVE, "shelf.gem")
+
+    def made(self, program: str, name: str) -> bytes:
+        done = self.sandbox.run(["/usr/bin/ruby", "-e", program], [self.ruby], **self.folders)
         assert done.status == 0, done.output
-        return (self.folders["cache"] / "shelf.gem").read_bytes()
+        return (self.folders["cache"] / name).read_bytes()

@@ -1,6 +1,8 @@
 """An app of each language here, pushed, fetched through the proxy, and pushed again."""
 
+import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from tests.buildpacks import gems
 from tests.buildpacks.sandbox import APPS, REPOSITORY, Sandbox
 from tests.e2e.instance import Instance
+from tests.languages.growing import GROWTHS
 
 
 class Case:
@@ -43,14 +46,13 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.language)
-def test_a_sample_app_is_pushed_served_and_pushed_again_from_what_is_kept(
+def test_a_sample_app_is_pushed_served_pushed_again_from_what_is_kept_and_grown(
     platform: Instance, sandbox: Sandbox, case: Case
 ):
     repository = platform.repository(case.language, case.folder)
+    packed = functools.cache(lambda: gems.Packed(sandbox))
     if case.language == "ruby":
-        for name, data in gems.Packed(sandbox).app().items():
-            (repository.path / name).parent.mkdir(parents=True, exist_ok=True)
-            (repository.path / name).write_bytes(data)
+        write(repository.path, packed().app())
     said = repository.deploy()
     assert platform.get(case.language).text.strip() == page(case.old)
     for words in (*case.once, *shown(case.language)):
@@ -59,6 +61,20 @@ def test_a_sample_app_is_pushed_served_and_pushed_again_from_what_is_kept(
     assert platform.get(case.language).text.strip() == page(case.new)
     for words in case.once:
         assert words not in said
+    growth = GROWTHS[case.language](packed)
+    write(repository.path, growth.files)
+    said = repository.deploy()
+    assert platform.get(case.language).text.strip() == growth.page
+    assert growth.said in said, said
+    for words in growth.unsaid:
+        assert words not in said
+
+
+def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 def page(source: str) -> str:
