@@ -1,14 +1,17 @@
--- The only writer of the shared dictionary `routes`: from the table on disk at start, and from
--- the daemon through the control socket afterwards.
+-- The only writer of the shared dictionaries: from the table on disk at start, and from the
+-- daemon through the control socket afterwards.
 --
--- A route is text: `app blog`, `state serving`, `domain blog.example.com` and `peer 10.0.0.2 5000`
--- lines, `hold 30` where requests wait so many seconds while the state is held, and where an app
--- was given ports `port http 8080 9000`; a table is routes one after another. Keys of the
--- dictionary: `domain <name>` -> app,
--- `app <name>` -> state, peers and ports, `domains <app>` -> its domains, `version` -> a number that
--- is odd during a change and even, and another one, after it.
+-- A route is text, `key value` lines that begin with `app blog`; a table is routes one after
+-- another, with lines that are not for us before the first. Keys of `routes`: `app <name>` -> the
+-- text, which router.lua reads; `domain <name>` and `port <number>`, where every host leads to
+-- that app -> the app; `claims <app>` -> its keys of those two kinds; `version` -> a number that
+-- is odd during a change and even, and another one, after it. `certificates` has PEM by digest,
+-- `challenges` what a certificate authority shall be answered, by host and token.
 
 local routes = ngx.shared.routes
+local certificates = ngx.shared.certificates
+local challenges = ngx.shared.challenges
+local CHALLENGE_S = 3600
 local M = {}
 local digest = ""
 
@@ -16,43 +19,51 @@ local function parse(text)
     local list, route = {}, nil
     for key, value in text:gmatch("(%l+) ([^\n]+)\n") do
         if key == "app" then
-            route = { app = value, state = "undeployed", domains = {}, peers = {} }
+            route = { app = value, lines = {}, claims = {} }
             list[#list + 1] = route
-        elseif route and key == "state" then
-            route.state = value
-        elseif route and key == "hold" then
-            route.hold = value
-        elseif route and key == "domain" then
-            table.insert(route.domains, value)
-        elseif route and key == "peer" then
-            table.insert(route.peers, value)
-        elseif route and key == "port" then
-            table.insert(route.peers, (value:gsub("^(%l+) (%d+) ", "%1%2>")))
+        end
+        if route then
+            route.lines[#route.lines + 1] = key .. " " .. value .. "\n"
+            if key == "domain" then
+                table.insert(route.claims, "domain " .. value)
+            elseif key == "open" then
+                table.insert(route.claims, "port " .. value)
+            elseif key == "certificate" then
+                route.certificate = value
+            end
         end
     end
     return list
 end
 
-local function set(key, value)
-    local ok, problem = routes:safe_set(key, value)
+local function set(dictionary, key, value, ttl)
+    local ok, problem = dictionary:safe_set(key, value, ttl or 0)
     if not ok then
         error({ status = 507, text = problem })
     end
 end
 
-local function domains_of(app)
+local function claims_of(app)
     local found = {}
-    for domain in (routes:get("domains " .. app) or ""):gmatch("%S+") do
-        found[domain] = true
+    for claim in (routes:get("claims " .. app) or ""):gmatch("[^\n]+") do
+        found[claim] = true
     end
     return found
 end
 
-local function check_domains(route)
-    for _, domain in ipairs(route.domains) do
-        local app = routes:get("domain " .. domain)
+local function check_claims(route)
+    for _, claim in ipairs(route.claims) do
+        local app = routes:get(claim)
         if app and app ~= route.app then
-            error({ status = 409, text = domain .. " belongs to " .. app })
+            error({ status = 409, text = claim .. " belongs to " .. app })
+        end
+    end
+end
+
+local function drop(app, claims)
+    for claim in pairs(claims) do
+        if routes:get(claim) == app then
+            routes:delete(claim)
         end
     end
 end
@@ -60,28 +71,19 @@ end
 -- The record first, then the names that lead to it, then the names that no longer do: at every
 -- moment each name leads to the old record or to the new one.
 local function store(route)
-    local old = domains_of(route.app)
-    local state = route.hold and route.state .. " " .. route.hold or route.state
-    set("app " .. route.app, state .. "\n" .. table.concat(route.peers, "\n"))
-    for _, domain in ipairs(route.domains) do
-        set("domain " .. domain, route.app)
-        old[domain] = nil
+    local old = claims_of(route.app)
+    set(routes, "app " .. route.app, table.concat(route.lines))
+    for _, claim in ipairs(route.claims) do
+        set(routes, claim, route.app)
+        old[claim] = nil
     end
-    set("domains " .. route.app, table.concat(route.domains, " "))
-    for domain in pairs(old) do
-        if routes:get("domain " .. domain) == route.app then
-            routes:delete("domain " .. domain)
-        end
-    end
+    set(routes, "claims " .. route.app, table.concat(route.claims, "\n"))
+    drop(route.app, old)
 end
 
 local function forget(app)
-    for domain in pairs(domains_of(app)) do
-        if routes:get("domain " .. domain) == app then
-            routes:delete("domain " .. domain)
-        end
-    end
-    routes:delete("domains " .. app)
+    drop(app, claims_of(app))
+    routes:delete("claims " .. app)
     routes:delete("app " .. app)
 end
 
@@ -104,7 +106,7 @@ end
 -- still sent them to the old: a client could see the new release and then the old one again.
 local function changing(change, ...)
     local version = routes:get("version") or 0
-    set("version", version + 1 + version % 2)
+    set(routes, "version", version + 1 + version % 2)
     local ok, problem = pcall(change, ...)
     routes:incr("version", 1)
     if not ok then
@@ -112,17 +114,29 @@ local function changing(change, ...)
     end
 end
 
--- In the master. The dictionary outlives a reload, and is then newer than what could be read
--- without stopping the world.
-function M.load(path, site_digest)
+local function read(path)
+    local file = io.open(path)
+    local text = file and file:read("*a")
+    if file then
+        file:close()
+    end
+    return text
+end
+
+-- In the master, which alone can read the certificates. The dictionaries outlive a reload, and are
+-- then newer than what could be read without stopping the world.
+function M.load(path, certificates_path, site_digest)
     digest = site_digest
     if routes:get("version") then
         return
     end
-    local file = io.open(path)
-    changing(store_all, file and parse(file:read("*a")) or {})
-    if file then
-        file:close()
+    local list = parse(read(path) or "")
+    changing(store_all, list)
+    for _, route in ipairs(list) do
+        local pem = route.certificate and read(certificates_path .. "/" .. route.certificate .. ".pem")
+        if pem then
+            set(certificates, route.certificate, pem)
+        end
     end
 end
 
@@ -133,7 +147,7 @@ local function put(app, body)
         if #list ~= 1 or route.app ~= app then
             error({ status = 400, text = "not one route of " .. app })
         end
-        check_domains(route)
+        check_claims(route)
         changing(store, route)
     else
         changing(store_all, list)
@@ -141,44 +155,52 @@ local function put(app, body)
 end
 
 local function dump()
-    local lines = {}
+    local found = {}
     for _, key in ipairs(routes:get_keys(0)) do
-        local app = key:match("^app (.+)$")
-        local state, hold, peers = (app and routes:get(key) or ""):match("^(%l+) ?([%d.]*)\n?(.*)$")
-        if state then
-            lines[#lines + 1] = "app " .. app .. "\nstate " .. state
-            if hold ~= "" then
-                lines[#lines + 1] = "hold " .. hold
-            end
-            for domain in pairs(domains_of(app)) do
-                lines[#lines + 1] = "domain " .. domain
-            end
-            for line in peers:gmatch("[^\n]+") do
-                local scheme, host_port, port = line:match("^(%l+)(%d+)>(%d+)$")
-                lines[#lines + 1] = scheme and ("port %s %s %s"):format(scheme, host_port, port)
-                    or "peer " .. line
-            end
+        if key:find("^app ") then
+            found[#found + 1] = routes:get(key)
         end
     end
-    return table.concat(lines, "\n") .. "\n"
+    return table.concat(found)
 end
 
-local function act()
-    local method, app = ngx.req.get_method(), ngx.var.uri:match("^/routes/([%w.-]+)$")
-    local all = ngx.var.uri == "/routes"
-    if method == "GET" and ngx.var.uri == "/site" then
+local function body()
+    ngx.req.read_body()
+    return ngx.req.get_body_data() or ""
+end
+
+local ACTIONS = {
+    ["GET /site"] = function()
         return digest
-    elseif method == "GET" and all then
-        return dump()
-    elseif method == "PUT" and (app or all) then
-        ngx.req.read_body()
-        put(app, ngx.req.get_body_data() or "")
-    elseif method == "DELETE" and app then
-        changing(forget, app)
-    else
+    end,
+    ["GET /routes"] = dump,
+    ["PUT /routes"] = function(name)
+        put(name, body())
+    end,
+    ["DELETE /routes"] = function(name)
+        changing(forget, name)
+    end,
+    ["PUT /certificates"] = function(name)
+        set(certificates, name, body())
+    end,
+    ["DELETE /certificates"] = function(name)
+        certificates:delete(name)
+    end,
+    ["PUT /challenges"] = function(name)
+        set(challenges, name, body(), CHALLENGE_S)
+    end,
+    ["DELETE /challenges"] = function(name)
+        challenges:delete(name)
+    end,
+}
+
+local function act()
+    local kind, name = ngx.var.uri:match("^(/%l+)/?([%w._/-]*)$")
+    local action = kind and ACTIONS[ngx.req.get_method() .. " " .. kind]
+    if not action then
         error({ status = 404, text = "no such request" })
     end
-    return ""
+    return action(name ~= "" and name or nil) or ""
 end
 
 function M.answer()

@@ -54,6 +54,22 @@ class Control:
         """Forget an app's route; nothing happens when there is none."""
         self._ask("DELETE", f"/routes/{app}")
 
+    def put_certificate(self, digest: str, pem: str) -> None:
+        """Have a certificate and its key ready to be shown."""
+        self._ask("PUT", f"/certificates/{digest}", pem)
+
+    def delete_certificate(self, digest: str) -> None:
+        """Forget a certificate; nothing happens when there is none."""
+        self._ask("DELETE", f"/certificates/{digest}")
+
+    def put_challenge(self, host: str, token: str, answer: str) -> None:
+        """Answer a certificate authority that asks for a token of a host."""
+        self._ask("PUT", f"/challenges/{host}/{token}", answer)
+
+    def delete_challenge(self, host: str, token: str) -> None:
+        """Answer it no more."""
+        self._ask("DELETE", f"/challenges/{host}/{token}")
+
     def table(self) -> str:
         """The live routes, as table.decode reads them."""
         return self._ask("GET", "/routes")

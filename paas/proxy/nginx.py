@@ -12,17 +12,18 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from paas import priority
 from paas.command import Runner
 from paas.errors import PaasError
+from paas.model.certificate import self_signed
 from paas.proxy import listening, ports
 from paas.proxy.control import Control
 from paas.proxy.listening import Doors
 from paas.proxy.render import DOORS, Inputs, Site
-from paas.proxy.table import sync_directory
+from paas.proxy.table import sync_directory, write_durably
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,14 @@ log = logging.getLogger(__name__)
 MODULE_DIRECTORIES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
 WORKER_GROUP = "www-data"
 MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+READ_BY_WORKERS = ("passwords.lua",)  # in threads of theirs, which have nothing from the master
 CONNECTIONS = 16384  # a worker's; a proxied request takes two
 DESCRIPTORS_BESIDE = 64  # logs, listening sockets and the like
 START_S = 10.0
 QUIT_S = 10.0  # for requests under way when the proxy is stopped
 TERM_S = 5.0
 POLL_S = 0.01
+WORKER = b"nginx: worker process"
 SESSION_NICE = -10  # as its workers have it among themselves (worker_priority)
 
 
@@ -46,7 +49,6 @@ class Nginx:
     def __init__(self, settings: Settings, runner: Runner) -> None:
         self._settings = settings
         self._runner = runner
-        self.address = settings.listen_address
         self.state = settings.state_dir / "proxy"
         self.run = settings.run_dir / "proxy"
         self.logs = self.state / "logs"
@@ -54,12 +56,15 @@ class Nginx:
         self.current = self.state / "current"
         self.table = self.state / "routes"
         self.held = settings.run_dir / "requests-held"  # workers must be able to see it
+        self.stopped = settings.run_dir / "proxy-stopped"  # somebody wants it so
+        self.certificates = self.state / "certificates"
+        self.pages = self.state / "pages"
 
     # -- what it is started with -------------------------------------------------
 
-    def inputs(self, doors: Doors) -> Inputs:
-        """What of this machine, the settings and apps' ports goes into the configuration."""
-        settings, ipv6 = self._settings, ports.has_ipv6()
+    def inputs(self) -> Inputs:
+        """What of this machine and the settings goes into the configuration."""
+        settings = self._settings
         _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         open_files = min(open_files, CONNECTIONS * 2 + DESCRIPTORS_BESIDE)
         return Inputs(
@@ -68,12 +73,12 @@ class Nginx:
             logs=self.logs,
             table=self.table,
             held=self.held,
+            certificates=self.certificates,
+            pages=self.pages,
             modules=modules(),
-            http=ports.listens(settings.listen_address, settings.http_port, ipv6=ipv6),
-            https=ports.listens(settings.listen_address, settings.https_port, ipv6=ipv6),
-            more_http=listening.addresses(doors, "http", settings.listen_address, ipv6=ipv6),
-            more_https=listening.addresses(doors, "https", settings.listen_address, ipv6=ipv6),
-            doors=doors,
+            addresses=ports.addresses(settings.listen_address, ipv6=ports.has_ipv6()),
+            http_port=settings.http_port,
+            https_port=settings.https_port,
             ssh_port=settings.ssh_port,
             workers=len(os.sched_getaffinity(0)),
             open_files=open_files,
@@ -88,25 +93,54 @@ class Nginx:
         self.state.chmod(0o711)
         self.logs.chmod(0o710)
         shutil.chown(self.logs, group=WORKER_GROUP)
+        self.certificates.mkdir(mode=0o700, exist_ok=True)
+        self.pages.mkdir(mode=0o711, exist_ok=True)
+        nobody = self.certificates / "nobody.pem"
+        if not nobody.exists():
+            write_durably(nobody, self_signed(["nobody.invalid"]).pem)
+
+    def log_directories(self, apps: Iterable[str]) -> None:
+        """Where apps with log files of their own have them."""
+        for app in apps:
+            directory = self.logs / app
+            directory.mkdir(mode=0o710, exist_ok=True)
+            shutil.chown(directory, group=WORKER_GROUP)
 
     def install(self, site: Site) -> None:
         """Write the site, have nginx check it, and make it the current one."""
+        self.check(site)
+        self.choose(site.digest)
+
+    def check(self, site: Site) -> None:
+        """Write the site and have nginx check it; PaasError with what it does not accept."""
         directory = self.state / "sites" / site.digest
+        if self.pid() is not None and self.current.resolve() == directory.resolve():
+            return  # it runs by it
         if not directory.exists():
             self._write(site, directory)
         self._check(directory)
+
+    def choose(self, digest: str) -> None:
+        """Make a checked site the one that is read next."""
         link = self.state / ".current.new"
         link.unlink(missing_ok=True)
-        link.symlink_to(Path("sites") / site.digest)
+        link.symlink_to(Path("sites") / digest)
         link.replace(self.current)
         sync_directory(self.state)
+
+    def drop_site(self, digest: str) -> None:
+        """Forget a site that is not the current one."""
+        if self.current.resolve().name != digest:
+            shutil.rmtree(self.state / "sites" / digest, ignore_errors=True)
 
     def _write(self, site: Site, directory: Path) -> None:
         temporary = directory.with_name(".new")
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True, mode=0o700)
+        temporary.mkdir(parents=True)
         for name, text in site.files.items():
             (temporary / name).write_text(text)
+            (temporary / name).chmod(0o644 if name in READ_BY_WORKERS else 0o600)
+        temporary.chmod(0o711)
         temporary.rename(directory)
 
     def _check(self, directory: Path) -> None:
@@ -160,8 +194,24 @@ class Nginx:
             priority.weigh_session(pid, SESSION_NICE)
 
     def reload(self) -> None:
-        """Have it read the current site; requests under way end on the old workers."""
+        """Have it read the current site; requests under way end on the old workers.
+
+        No new connection goes to those when this returns.
+        """
+        old = self._workers()
         self._signal(signal.SIGHUP)
+        if not wait_until(lambda: old.isdisjoint(self._workers()), START_S):
+            log.warning("nginx goes on by its configuration before")
+
+    def _workers(self) -> set[int]:
+        """Its workers that take new connections: others say in their titles what they do."""
+        pid, found = self.pid(), set()
+        with contextlib.suppress(OSError):
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{child}/cmdline").read_bytes().rstrip(b"\0 ") == WORKER:
+                        found.add(int(child))
+        return found
 
     def reopen_logs(self) -> None:
         """Have it open its logs anew, after they were renamed."""

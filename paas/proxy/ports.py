@@ -25,13 +25,11 @@ def has_ipv6() -> bool:
     return True
 
 
-def listens(address: str, port: int, *, ipv6: bool) -> tuple[str, ...]:
-    """The listen parameters: every IPv4 address means every IPv6 address too, if there are."""
+def addresses(address: str, *, ipv6: bool) -> tuple[str, ...]:
+    """Where to listen: every IPv4 address means every IPv6 address too, if there are."""
     if ":" in address:
-        return (f"[{address}]:{port}",)
-    if address == ANY_IPV4 and ipv6:
-        return (f"{address}:{port}", f"[::]:{port} ipv6only=on")
-    return (f"{address}:{port}",)
+        return (f"[{address}]",)
+    return (address, "[::]") if address == ANY_IPV4 and ipv6 else (address,)
 
 
 def check_free(address: str, port: int, setting: str) -> None:

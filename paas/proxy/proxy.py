@@ -1,12 +1,13 @@
 """The front of every app: which domain leads where, durable on disk and live in nginx.
 
-Touches: its own nginx (nginx.py), the table of routes (table.py) and the control
-socket (control.py). A route changes without a reload and without a lost request.
+Touches: its own nginx (nginx.py), the table of routes (table.py), certificates and pages
+(materials.py), its configuration (configuration.py) and the control socket (control.py). A
+route changes without a reload and without a lost request, unless its ports or settings do.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from paas.command import Runner
@@ -14,34 +15,59 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import names
 from paas.model.route import Route, RouteState
-from paas.proxy import listening, render, table
-from paas.proxy.control import Control, Refused, Unreachable
+from paas.proxy import listening, shape, table
+from paas.proxy.configuration import Configuration
+from paas.proxy.control import Control, Unreachable
 from paas.proxy.listening import Doors
+from paas.proxy.materials import Certificates, Materials, Pages
 from paas.proxy.nginx import Nginx
+from paas.proxy.render import Site
+from paas.proxy.shape import Shape
+from paas.proxy.table import Content
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
+# an app's route before a change and after it
+Change = tuple[Route | None, Route | None]
 
 
 class Proxy:
     """One instance's proxy. Methods may be called from any thread."""
 
-    def __init__(self, settings: Settings, runner: Runner) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        runner: Runner,
+        certificate: Certificates = lambda _: None,
+        page: Pages = lambda _: None,
+    ) -> None:
+        """Certificate and page: where a route's digests are found."""
+        self._settings = settings
         self._nginx = Nginx(settings, runner)
         self._control = Control(self._nginx.socket)
+        self._materials = Materials(self._nginx, self._control, certificate, page)
         self._table = table.Table(self._nginx.table)
-        self._routes = self._table.read()
+        content = self._table.read()
+        self._routes, self._defaults = dict(content.routes), dict(content.defaults)
+        self._configuration = Configuration(
+            settings, self._nginx, self._control, self._shape_of(self._routes)
+        )
         self._lock = threading.RLock()
 
-    def prepare(self, routes: Iterable[Route]) -> None:
+    def prepare(self, routes: Iterable[Route], defaults: Mapping[str, str] | None = None) -> None:
         """Before start: the routes that nginx begins with, unless it runs already.
 
-        Raises PaasError when two of them want one domain.
+        defaults: what nginx is told for every app. Raises PaasError when two of them want
+        one domain.
         """
         wanted = every(routes)
         with self._lock:
+            if defaults is not None:
+                self._defaults = dict(defaults)
             if self._nginx.pid() is None and wanted != self._routes:
                 self._nginx.make_directories()
+                for route in wanted.values():
+                    self._materials.bring(route)
                 self._save(wanted)
 
     def start(self) -> None:
@@ -53,19 +79,23 @@ class Proxy:
         with self._lock:
             nginx = self._nginx
             nginx.make_directories()
+            nginx.stopped.unlink(missing_ok=True)
             self._let_wait(self._routes)
-            site = render.site(nginx.inputs(self._openable(self._routes)))
+            site = self._configuration.acceptable(self._shape_of(self._routes))
             if nginx.pid() is not None and not self._adopt(site):
                 nginx.stop()
             if nginx.pid() is None:
-                nginx.install(site)
+                nginx.choose(site.digest)
                 nginx.launch()
             nginx.wait_for_site(self._control, site.digest)
             nginx.drop_old_sites()
+            for route in self._routes.values():
+                self._materials.show(route)
             self._control.put_all(table.encode_all(self._routes))
+            self._materials.keep(self._routes.values())
             self._let_through()
 
-    def _adopt(self, site: render.Site) -> bool:
+    def _adopt(self, site: Site) -> bool:
         """Whether the running nginx answers; it is on its way to this site when it does."""
         try:
             running = self._control.site()
@@ -73,7 +103,7 @@ class Proxy:
             log.warning("the running nginx does not answer: starting it anew")
             return False
         if running != site.digest:
-            self._nginx.install(site)
+            self._nginx.choose(site.digest)
             self._nginx.reload()
         return True
 
@@ -87,10 +117,13 @@ class Proxy:
         route = checked(route)
         with self._lock:
             table.check_free(self._routes, route)
-            listening.check_schemes(self._routes.values(), route)
+            listening.check_free(self._routes.values(), route)
             text = table.encode(route)
-            routes = {**self._routes, route.app: route}
-            self._change(routes, lambda: self._control.put(route.app, text), self._news(route))
+            self._change(
+                {**self._routes, route.app: route},
+                lambda: self._control.put(route.app, text),
+                [route.app],
+            )
 
     def publish_all(self, routes: Iterable[Route]) -> None:
         """Make these the routes of all apps, as one change; nothing happens when they are.
@@ -101,7 +134,9 @@ class Proxy:
         with self._lock:
             if wanted != self._routes:
                 text = table.encode_all(wanted)
-                self._change(wanted, lambda: self._control.put_all(text))
+                self._change(
+                    wanted, lambda: self._control.put_all(text), wanted.keys() | self._routes.keys()
+                )
 
     def move(self, old: str, route: Route) -> None:
         """Give what was routed to app old to another name: at no moment to neither."""
@@ -114,70 +149,117 @@ class Proxy:
         with self._lock:
             if app in self._routes:
                 routes = {name: route for name, route in self._routes.items() if name != app}
-                self._change(routes, lambda: self._control.delete(app))
+                self._change(routes, lambda: self._control.delete(app), [app])
+
+    def configure(self, defaults: Mapping[str, str]) -> None:
+        """What nginx is told for every app; PaasError, and as before, when it refuses."""
+        with self._lock:
+            before = self._defaults
+            self._defaults = dict(defaults)
+            try:
+                self._configuration.change(self._shape_of(self._routes))
+                self._save(self._routes)
+            except BaseException:
+                self._defaults = before
+                raise
 
     def _change(
-        self,
-        routes: dict[str, Route],
-        make_live: Callable[[], None],
-        insisted: Doors = listening.CLOSED,
+        self, routes: dict[str, Route], make_live: Callable[[], None], apps: Iterable[str]
     ) -> None:
-        before = self._routes
-        self._open(routes, insisted)
+        before, was = self._routes, self._configuration.wanted
+        changes = [(before.get(app), routes.get(app)) for app in apps]
+        for _, route in changes:
+            if route is not None:
+                self._materials.bring(route)
+        wanted = self._shape_after(routes, changes)
+        # a server that asks for a password is there before its route says so, and after
+        opening = any(old and old.guard and not (new and new.guard) for old, new in changes)
         self._let_wait(routes)
         failpoint("route.save")
-        self._save(routes)
         try:
+            if not opening:
+                self._configuration.change(wanted)
+            self._save(routes)
             failpoint("route.saved")
+            self._tell(changes, make_live)
+            self._configuration.change(wanted)
+        except (PaasError, OSError):
+            self._back(before, was)
+            raise
+        finally:
+            self._let_through()
+        for old, _ in changes:
+            if old is not None and (old.certificate or old.page):
+                self._materials.drop(old, routes.values())
+        failpoint("route.live")
+
+    def _tell(self, changes: Iterable[Change], make_live: Callable[[], None]) -> None:
+        """The running nginx; one that does not answer is started, unless it shall not run."""
+        if self._nginx.stopped.exists():
+            return
+        try:
+            for _, route in changes:
+                if route is not None:
+                    self._materials.show(route)
             make_live()
         except Unreachable as error:
             log.warning("%s: starting it", error)
             self.start()
-        except (Refused, OSError):
-            self._save(before)
-            raise
-        finally:
-            self._let_through()
-        failpoint("route.live")
-        self._close()
 
-    # -- ports beside the ordinary ones --------------------------------------------
+    def _back(self, before: dict[str, Route], was: Shape) -> None:
+        """What did not work out is on no disk and in no configuration."""
+        self._save(before)
+        try:
+            self._configuration.change(was)
+        except (PaasError, OSError):
+            log.exception("the proxy's configuration is not what it was")
 
-    def _news(self, route: Route) -> Doors:
-        """Doors that the app's route had not before."""
-        before = self._routes.get(route.app)
-        return listening.asked_for([route]) - listening.asked_for([before] if before else [])
+    # -- what nginx is told by its configuration ------------------------------------
 
-    def _openable(self, routes: dict[str, Route], insisted: Doors = listening.CLOSED) -> Doors:
-        wanted = listening.asked_for(routes.values())
-        have = self._nginx.doors()
-        return listening.opened(have, wanted, self._nginx.address, insisted)
+    def _shape_of(self, routes: Mapping[str, Route]) -> Shape:
+        own = (self._settings.http_port, self._settings.https_port)
+        return shape.of(routes, own, self._defaults)
 
-    def _open(self, routes: dict[str, Route], insisted: Doors) -> None:
-        """Open what routes ask for, before they lead there; PaasError for what cannot be."""
-        have = self._nginx.doors()
-        if listening.asked_for(routes.values()) <= have or self._nginx.pid() is None:
-            return
-        if (doors := have | self._openable(routes, insisted)) != have:
-            self._take_up(doors)
+    def _shape_after(self, routes: Mapping[str, Route], changes: Iterable[Change]) -> Shape:
+        """The shape of the routes; looked at only when one of the changes can concern it."""
+        now = self._configuration.wanted
+        wild = any(name.startswith("*.") for one in now.blocks for name in one.names)
+        same = all(shape.concerns(old) == shape.concerns(new) for old, new in changes)
+        return now if same and not wild else self._shape_of(routes)
 
-    def _close(self) -> None:
-        """Close what no route asks for any more."""
-        have = self._nginx.doors()
-        if needless := have - listening.asked_for(self._routes.values()):
-            try:
-                self._take_up(have - needless)
-            except PaasError:
-                log.exception("ports that no app has any more stay open for now")
+    def refused(self, app: str | None = None) -> dict[str, str]:
+        """Why nginx does not take the settings of apps, or of one, as they are."""
+        with self._lock:
+            wanted = self._configuration.wanted
+            blocks = tuple(one for one in wanted.blocks if app in (None, one.app))
+            return self._configuration.refused(replace(wanted, blocks=blocks))
 
-    def _take_up(self, doors: Doors) -> None:
-        site = render.site(self._nginx.inputs(doors))
-        self._nginx.install(site)
-        self._nginx.reload()
-        self._nginx.wait_for_site(self._control, site.digest)
-        self._nginx.drop_old_sites()
+    def reload(self) -> None:
+        """Render everything anew and have nginx read it."""
+        with self._lock:
+            self._configuration.again()
 
-    def _let_wait(self, routes: dict[str, Route]) -> None:
+    def tend(self) -> None:
+        """Put right what could not be done before, such as listening to a port that was taken."""
+        with self._lock:
+            self._configuration.tend()
+
+    def configuration(self, app: str) -> str:
+        """The server block an app has, or would have if it needed one."""
+        with self._lock:
+            route = self._routes.get(app) or Route(app, ())
+            return self._configuration.block_of(shape.block(route))
+
+    def challenge(self, host: str, token: str, answer: str | None) -> None:
+        """Answer a certificate authority that asks a host for a token; None: no more."""
+        if answer is None:
+            self._control.delete_challenge(host, token)
+        else:
+            self._control.put_challenge(host, token, answer)
+
+    # -- holding -----------------------------------------------------------------
+
+    def _let_wait(self, routes: Mapping[str, Route]) -> None:
         """Before an app is held: requests ask whether they must wait while this file is there."""
         if any(route.state is RouteState.HELD for route in routes.values()):
             self._nginx.held.touch(mode=0o644)
@@ -188,7 +270,7 @@ class Proxy:
             self._nginx.held.unlink(missing_ok=True)
 
     def _save(self, routes: dict[str, Route]) -> None:
-        self._table.write(table.encode_all(routes))
+        self._table.write(Content(routes, self._defaults))
         self._routes = routes
 
     def routes(self) -> dict[str, Route]:
@@ -200,6 +282,8 @@ class Proxy:
         """Scheme and number of each port that is open beside the ordinary ones."""
         return self._nginx.doors()
 
+    # -- the process -------------------------------------------------------------
+
     def running(self) -> bool:
         """Whether nginx runs."""
         return self._nginx.pid() is not None
@@ -208,9 +292,14 @@ class Proxy:
         """After a rotation renamed the access and error logs: have nginx begin new ones."""
         self._nginx.reopen_logs()
 
-    def stop(self) -> None:
-        """End nginx: requests under way get ten seconds. The routes stay on disk."""
+    def stop(self, *, until_told: bool = False) -> None:
+        """End nginx: requests under way get ten seconds. The routes stay on disk.
+
+        until_told: nothing but start() brings it back.
+        """
         with self._lock:
+            if until_told:
+                self._nginx.stopped.touch()
             self._control.close()
             self._nginx.stop()
 

@@ -11,15 +11,17 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from paas.model import nginx
+from paas.model.ports import ENCRYPTED, GRPC
 from paas.model.route import RouteState
 from paas.model.standin import StandIn
 from paas.proxy import listening
-from paas.proxy.listening import Doors
+from paas.proxy.shape import Block, Shape
 
+EMPTY = Shape()
 TEMPLATES = Path(__file__).resolve().parents[2] / "nginx_templates"
 DOORS = "doors"
-LUA = ("router.lua", "control.lua")
-BODY_BYTES = 1 << 30  # the largest upload
+LUA = ("router.lua", "control.lua", "passwords.lua")
 IDLE_CONNECTIONS = 128  # to apps, kept by each worker
 
 
@@ -32,17 +34,16 @@ class Inputs:
     logs: Path
     table: Path
     held: Path  # there while some app is held
+    certificates: Path
+    pages: Path  # of apps, for the time of their maintenance
     modules: tuple[str, ...]
-    http: tuple[str, ...]
-    https: tuple[str, ...]
-    more_http: tuple[str, ...]  # beside the ordinary ones, as apps' port mappings ask for
-    more_https: tuple[str, ...]
-    doors: Doors  # the same as scheme and port
+    addresses: tuple[str, ...]  # to listen at, such as 0.0.0.0 and [::]
+    http_port: int
+    https_port: int
     ssh_port: int
     workers: int
     open_files: int
     connections: int
-    body_bytes: int = BODY_BYTES
     idle_connections: int = IDLE_CONNECTIONS
 
 
@@ -65,35 +66,83 @@ class Page:
     refresh_s: int = 0
 
 
-def site(inputs: Inputs) -> Site:
+def site(inputs: Inputs, shape: Shape = EMPTY) -> Site:
     """Everything nginx reads, rendered."""
-    environment = Environment(
+    files = {name: (TEMPLATES / name).read_text() for name in LUA}
+    files[DOORS] = listening.encode(shape.ports)
+    page = environment().get_template("page.html.j2")
+    for state, content in pages(inputs.ssh_port).items():
+        files[f"{state}.html"] = page.render(asdict(content))
+    configuration = environment().get_template("nginx.conf.j2")
+    values = variables(inputs, shape)
+    digest = digest_of({**files, "nginx.conf": configuration.render(values, digest="", site="")})
+    names = {"digest": digest, "site": inputs.sites / digest}
+    files["nginx.conf"] = configuration.render(values, **names)
+    return Site(digest, files)
+
+
+def environment() -> Environment:
+    """jinja2: pages are escaped; what goes into nginx's own language is checked before."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=select_autoescape(("html.j2",)),
     )
-    files = {name: (TEMPLATES / name).read_text() for name in LUA}
-    files[DOORS] = listening.encode(inputs.doors)
-    page = environment.get_template("page.html.j2")
-    for state, content in pages(inputs.ssh_port).items():
-        files[f"{state}.html"] = page.render(asdict(content))
-    configuration = environment.get_template("nginx.conf.j2")
-    digest = digest_of({**files, "nginx.conf": configuration.render(variables(inputs, ""))})
-    files["nginx.conf"] = configuration.render(variables(inputs, digest))
-    return Site(digest, files)
+
+
+def variables(inputs: Inputs, shape: Shape) -> dict[str, object]:
+    """The template's variables."""
+    common = dict(shape.defaults)
+    return {
+        **asdict(inputs),
+        "listens": [text for port in web_ports(inputs, shape) for text in listens(inputs, *port)],
+        "grpc_listens": [
+            text
+            for scheme, port in shape.ports
+            if scheme in GRPC
+            for text in listens(inputs, scheme, port)
+        ],
+        "common": nginx.directives(common),
+        "names": shape.names,
+        "blocks": [described(one, common) for one in shape.blocks],
+    }
+
+
+def web_ports(inputs: Inputs, shape: Shape) -> list[tuple[str, int]]:
+    """Every port for HTTP, the instance's own first."""
+    own = [("http", inputs.http_port), ("https", inputs.https_port)]
+    return own + [one for one in shape.ports if one[0] not in GRPC]
+
+
+def listens(inputs: Inputs, scheme: str, port: int) -> list[str]:
+    """The `listen` parameters of a port, one for each address."""
+    kind = (" ssl" if scheme in ENCRYPTED else "") + (" http2" if scheme != "http" else "")
+    return [f"{address}:{port}{kind}" for address in inputs.addresses]
+
+
+def described(block: Block, common: dict[str, str]) -> dict[str, object]:
+    """What a server block of its own is made of."""
+    return {
+        "app": block.app,
+        "names": block.names,
+        "own": nginx.directives({**common, **dict(block.settings)}),
+        "guarded": block.guarded,
+        "addresses": block.addresses,
+    }
+
+
+def block(inputs: Inputs, shape: Shape, one: Block) -> str:
+    """The server block that an app has, or would have."""
+    alone = Shape(shape.ports, (one,), (), shape.defaults)
+    template = environment().get_template("app.conf.j2")
+    return template.render(variables(inputs, alone))
 
 
 def standins(found: Sequence[StandIn], resolver: str) -> str:
     """The configuration of the nginx that stands in for fixed hosts while a build runs."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - nginx's own language; what goes in is checked before
-    )
     local = [one for one in found if one.local]
     numbers = {
         one: number for number, one in enumerate([*local, *(one for one in found if not one.local)])
@@ -104,13 +153,8 @@ def standins(found: Sequence[StandIn], resolver: str) -> str:
         entry |= {"expression": one.expression, "number": numbers[one]}
         hosts.setdefault(one.host, []).append(entry)
     covered = {host: any(one["path"] == "/" for one in entries) for host, entries in hosts.items()}
-    template = environment.get_template("standins.conf.j2")
+    template = environment().get_template("standins.conf.j2")
     return template.render(hosts=hosts, covered=covered, resolver=resolver)
-
-
-def variables(inputs: Inputs, digest: str) -> dict[str, object]:
-    """The template's variables."""
-    return {**asdict(inputs), "digest": digest, "site": inputs.sites / digest}
 
 
 def digest_of(files: dict[str, str]) -> str:
@@ -155,6 +199,11 @@ def pages(ssh_port: int) -> dict[RouteState, Page]:
             ),
             mark="#f59e0b",
             refresh_s=5,
+        ),
+        RouteState.MAINTENANCE: Page(
+            "Down for maintenance",
+            ("This app is being worked on.", "Please come back in a while."),
+            mark="#f59e0b",
         ),
         RouteState.DOWN: Page(
             "The app did not answer",

@@ -6,26 +6,60 @@ fsync of the directory), so that it is always the old table or the new one.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from paas.errors import PaasError, UsageError
-from paas.model.ports import PortMapping, mapping
-from paas.model.route import Peer, Route, RouteState
+from paas.errors import PaasError
+from paas.model.ports import PortMapping
+from paas.model.route import Guard, Peer, Redirect, Route, RouteState
 
 WORD = re.compile(r"[A-Za-z0-9.*:\[\]-]+")
+ROUTES_KEPT = 20_000  # encoded, so that a change of one does not encode all others again
+Pair = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Routes by app, and what nginx is told for all of them."""
+
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@lru_cache(ROUTES_KEPT)
 def encode(route: Route) -> str:
     """`key value` lines. Raises PaasError for a word that would not come back as it went."""
-    lines = [f"app {word(route.app)}", f"state {route.state}"]
+    return "".join(f"{key} {line(value)}\n" for key, value in pairs(route))
+
+
+def pairs(route: Route) -> Iterator[Pair]:
+    """What a route says, as the lines of the table."""
+    yield "app", word(route.app)
+    yield "state", route.state
     if route.state is RouteState.HELD:
-        lines.append(f"hold {route.hold_s:g}")
-    lines += [f"domain {word(domain)}" for domain in route.domains]
-    lines += [f"peer {word(peer.host)} {peer.port}" for peer in route.peers]
-    lines += [f"port {word(one.scheme)} {one.host} {one.container}" for one in route.ports]
-    return "\n".join(lines) + "\n"
+        yield "hold", f"{route.hold_s:g}"
+    yield from (("domain", word(domain)) for domain in route.domains)
+    yield from ports(route)
+    single = {"certificate": route.certificate, "hsts": route.hsts, "page": route.page}
+    yield from ((key, value) for key, value in single.items() if value)
+    for one in route.redirects:
+        yield "redirect", f"{word(one.source)} {word(one.destination)} {one.code}"
+    if route.guard:
+        yield "guard", "on"
+        yield from (("user", f"{name} {hash_}") for name, hash_ in route.guard.users)
+        yield from (("allow", address) for address in route.guard.addresses)
+    yield from (("address", address) for address in route.addresses)
+    yield from (("set", f"{key} {value}") for key, value in route.settings)
+    yield from (("peer", f"{word(peer.host)} {peer.port}") for peer in route.peers)
+
+
+def ports(route: Route) -> Iterator[Pair]:
+    yield from (("open", str(port)) for port in route.open_ports)
+    yield from (("port", f"{one.scheme} {one.host} {one.container}") for one in route.ports)
+    if route.upgrade:
+        yield "upgrade", "on"
 
 
 def word(text: str) -> str:
@@ -33,6 +67,13 @@ def word(text: str) -> str:
     if WORD.fullmatch(text):
         return text
     raise PaasError(f"{text[:80]!r} cannot be part of a route")
+
+
+def line(text: str) -> str:
+    """The text, when it is one line of the table."""
+    if text and text.isprintable():
+        return text
+    raise PaasError("a route has something in it that is not one line of text")
 
 
 def decode(text: str) -> dict[str, Route]:
@@ -46,45 +87,65 @@ def decode(text: str) -> dict[str, Route]:
 
 def decode_one(lines: list[str]) -> Route | None:
     """One app's lines as a route; None when they are not one."""
-    pairs = [line.partition(" ")[::2] for line in lines]
-    values = dict(pairs)
-    if "app" not in values or values.get("state") not in list(RouteState):
+    found: dict[str, list[str]] = {}
+    for key, _, value in (one.partition(" ") for one in lines):
+        found.setdefault(key, []).append(value)
+    single = {key: values[-1] for key, values in found.items()}
+    if "app" not in single or single.get("state") not in list(RouteState):
         return None
-    return Route(
-        app=values["app"],
-        domains=tuple(value for key, value in pairs if key == "domain"),
-        peers=tuple(peers(value for key, value in pairs if key == "peer")),
-        state=RouteState(values["state"]),
-        hold_s=seconds(values.get("hold", "")),
-        ports=tuple(mappings(value for key, value in pairs if key == "port")),
-    )
-
-
-def peers(values: Iterable[str]) -> Iterable[Peer]:
-    """`10.0.0.2 5000` values as peers."""
-    for value in values:
-        host, _, port = value.partition(" ")
-        if host and port.isdecimal():
-            yield Peer(host, int(port))
-
-
-def mappings(values: Iterable[str]) -> Iterable[PortMapping]:
-    """`http 8080 9000` values as mappings."""
-    for value in values:
-        with suppress(UsageError):
-            yield mapping(value.replace(" ", ":"))
-
-
-def seconds(text: str) -> float:
-    """A number of seconds, 0 for what is none."""
     try:
-        return float(text)
+        return Route(
+            app=single["app"],
+            domains=tuple(found.get("domain", ())),
+            peers=tuple(Peer(host, int(port)) for host, port in split(found, "peer", 2)),
+            state=RouteState(single["state"]),
+            hold_s=float(single.get("hold", 0)),
+            ports=tuple(
+                PortMapping(scheme, int(host), int(inside))
+                for scheme, host, inside in split(found, "port", 3)
+            ),
+            open_ports=tuple(int(port) for port in found.get("open", ())),
+            upgrade="upgrade" in found,
+            certificate=single.get("certificate", ""),
+            hsts=single.get("hsts", ""),
+            redirects=tuple(
+                Redirect(source, destination, int(code))
+                for source, destination, code in split(found, "redirect", 3)
+            ),
+            guard=guard(found),
+            addresses=tuple(found.get("address", ())),
+            page=single.get("page", ""),
+            settings=tuple(settings(found.get("set", ()))),
+        )
     except ValueError:
-        return 0
+        return None
+
+
+def split(found: Mapping[str, list[str]], key: str, count: int) -> Iterator[list[str]]:
+    """The words of a key's lines, of those that have so many."""
+    for value in found.get(key, ()):
+        words = value.split(" ")
+        if len(words) == count:
+            yield words
+
+
+def guard(found: Mapping[str, list[str]]) -> Guard | None:
+    if "guard" not in found:
+        return None
+    users = tuple((name, hash_) for name, hash_ in split(found, "user", 2))
+    return Guard(users, tuple(found.get("allow", ())))
+
+
+def settings(lines: Iterable[str]) -> Iterator[Pair]:
+    """`client-max-body-size 50m` lines as pairs."""
+    for text in lines:
+        key, space, value = text.partition(" ")
+        if space:
+            yield key, value
 
 
 def encode_all(routes: Mapping[str, Route]) -> str:
-    """The whole table."""
+    """Every route."""
     return "".join(encode(route) for route in routes.values())
 
 
@@ -105,21 +166,25 @@ def taken(domain: str, app: str) -> PaasError:
 
 
 class Table:
-    """The file."""
+    """The file: what holds for every app, then the routes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> dict[str, Route]:
-        """Routes by app; none when nothing was ever routed."""
+    def read(self) -> Content:
+        """What was written last; nothing when nothing was ever routed."""
         try:
-            return decode(self.path.read_text(errors="replace"))
+            text = self.path.read_text(errors="replace")
         except FileNotFoundError:
-            return {}
+            return Content()
+        head = re.split(r"^app ", text, maxsplit=1, flags=re.MULTILINE)[0]
+        sets = [one.removeprefix("set ") for one in head.splitlines() if one.startswith("set ")]
+        return Content(decode(text), dict(settings(sets)))
 
-    def write(self, text: str) -> None:
+    def write(self, content: Content) -> None:
         """Replace the table; on the disk when this returns."""
-        write_durably(self.path, text)
+        head = "".join(f"set {key} {value}\n" for key, value in content.defaults.items())
+        write_durably(self.path, head + encode_all(content.routes))
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -27,7 +27,7 @@ from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usa
 from paas.model.release import Image, Layer, Release
 from paas.model.route import Route
 from paas.platform import Platform
-from paas.proxy import listening
+from paas.proxy import shape
 from paas.settings import Settings
 from paas.store.store import Store
 
@@ -95,7 +95,7 @@ class FakeProxy:
         return dict(self.published)
 
     def doors(self) -> frozenset[tuple[str, int]]:
-        return listening.asked_for(self.published.values())
+        return frozenset(shape.ports(self.published.values(), set()))
 
 
 @dataclass

@@ -1,21 +1,46 @@
 """A real nginx of our own, real apps behind it, and ways to ask it."""
 
+import http.client
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import pytest
 import requests
 
 from paas.command import Runner
+from paas.model.certificate import Certificate
 from paas.model.route import Route, RouteState
 from paas.proxy.proxy import Proxy
 from paas.settings import Settings
 from tests.proxy.upstream import Upstream
 
 
+@dataclass
+class Shelf:
+    """Where the proxy finds what routes refer to; the store has this place in a platform."""
+
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    pages: dict[str, dict[str, bytes]] = field(default_factory=dict)
+
+    def add(self, certificate: Certificate) -> str:
+        self.certificates[certificate.digest] = certificate
+        return certificate.digest
+
+    def pem(self, digest: str) -> str | None:
+        found = self.certificates.get(digest)
+        return found.pem if found else None
+
+
 @pytest.fixture
-def proxy(settings: Settings) -> Iterator[Proxy]:
-    made = Proxy(settings, Runner())
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def proxy(settings: Settings, shelf: Shelf) -> Iterator[Proxy]:
+    made = Proxy(settings, Runner(), shelf.pem, shelf.pages.get)
     made.start()
     yield made
     made.stop()
@@ -46,6 +71,24 @@ class Visitor:
         headers = {"Host": host, **options.pop("headers", {})}  # type: ignore[dict-item]
         url = f"http://127.0.0.1:{self.port}{path}"
         return self.session.get(url, headers=headers, timeout=20, **options)  # type: ignore[arg-type]
+
+    def secure(
+        self,
+        port: int,
+        host: str,
+        path: str = "/",
+        trust: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> http.client.HTTPResponse:
+        """The answer over TLS, the name asked for in the handshake; trust: who is believed."""
+        context = ssl.create_default_context(cadata=trust)
+        if trust is None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.sock = context.wrap_socket(plain, server_hostname=host)
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
+        return connection.getresponse()
 
     def send(self, raw: bytes) -> bytes:
         """What comes back for raw bytes on a connection of their own, until it is closed."""

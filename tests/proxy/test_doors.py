@@ -9,7 +9,7 @@ import pytest
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.model.ports import PortMapping
-from paas.model.route import Route
+from paas.model.route import Peer, Route, RouteState
 from paas.proxy.proxy import Proxy
 from paas.proxy.table import decode, encode
 from paas.settings import Settings
@@ -111,6 +111,56 @@ def test_a_port_that_was_taken_meanwhile_stops_neither_nginx_nor_deploys(
         assert again.doors() == frozenset()
     again.publish(route)
     assert Visitor(port).get("blog.test").text == "app"
+
+
+def test_a_port_that_was_taken_is_opened_once_it_is_free(
+    settings: Settings, proxy: Proxy, upstream: Apps
+) -> None:
+    app, port = upstream("app"), free_port()
+    proxy.publish(mapped(serving("blog", app), (port, app.peer.port)))
+    proxy.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        proxy.start()
+        proxy.publish(serving("shop", app))  # and others can change
+        assert proxy.doors() == frozenset()
+        Proxy(settings, Runner()).start()  # a new daemon knows what is open
+    proxy.tend()
+    assert Visitor(port).get("blog.test").text == "app"
+
+
+def test_a_port_can_lead_to_an_app_whatever_the_host(
+    proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    app, port = upstream("blog"), free_port()
+    ports = (PortMapping("http", port, 0),)
+    route = Route("blog", (), (app.peer,), RouteState.SERVING, ports=ports, open_ports=(port,))
+    proxy.publish(route)
+    assert Visitor(port).get("anything.example").text == "blog"
+    asked = b"GET / HTTP/1.1\r\nHost: anything.example\r\nConnection: close\r\n\r\n"
+    assert visitor.send(asked) == b""
+    with pytest.raises(PaasError, match=f"port {port} leads to blog, whatever the host"):
+        proxy.publish(replace(route, app="shop"))
+
+
+def test_an_app_at_one_address_of_the_machine_does_not_answer_at_another(
+    proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    app = upstream("blog")
+    proxy.publish(replace(serving("blog", app), addresses=("127.0.0.1",)))
+    assert visitor.get("blog.test").text == "blog"
+    proxy.publish(replace(serving("blog", app), addresses=("127.0.0.9",)))
+    asked = b"GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: close\r\n\r\n"
+    assert visitor.send(asked) == b""
+
+
+def test_a_change_of_peers_alone_never_reloads(proxy: Proxy, upstream: Apps) -> None:
+    one, two, port = upstream("one"), upstream("two"), free_port()
+    proxy.publish(mapped(serving("blog", one), (port, one.peer.port)))
+    site = proxy._control.site()
+    route = mapped(serving("blog", two), (port, two.peer.port))
+    proxy.publish(replace(route, peers=(Peer(two.peer.host, 1),)))
+    assert Visitor(port).get("blog.test").text == "two"
+    assert proxy._control.site() == site
 
 
 def test_a_new_daemon_finds_the_ports_open_and_reloads_nothing(

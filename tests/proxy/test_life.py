@@ -182,7 +182,7 @@ def test_a_refused_route_is_not_on_the_disk_either(
     with pytest.raises(Refused):
         proxy.publish(Route("blog", ("blog.test",)))
     assert proxy.routes() == {}
-    assert proxy._table.read() == {}
+    assert proxy._table.read().routes == {}
 
 
 def test_a_taken_port_is_named_with_its_holder(settings: Settings) -> None:
@@ -307,7 +307,7 @@ def test_the_https_port_refuses_every_handshake(settings: Settings, proxy: Proxy
     context = ssl.create_default_context()
     with (
         socket.create_connection(("127.0.0.1", settings.https_port), timeout=5) as connection,
-        pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"),
+        pytest.raises(ssl.SSLError, match="alert"),
     ):
         context.wrap_socket(connection, server_hostname="blog.test")
 

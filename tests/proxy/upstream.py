@@ -79,6 +79,8 @@ class Upstream:
             return await reply(writer, json.dumps(headers_of(head)).encode())
         if path == b"/broken":
             return await reply(writer, b"the app's own words", b"503 Out Of Coffee")
+        if path == b"/large-head":
+            return await reply(writer, b"own", extra=b"X-Large: " + b"x" * 30000 + b"\r\n")
         if path == b"/redirect-inside":
             return await reply(writer, b"own", extra=b"X-Accel-Redirect: @page\r\n")
         return await reply(writer, self.name.encode())
