@@ -220,12 +220,17 @@ function M.admit()
     end
 end
 
+-- What stands for every address of a kind.
+local function any(address)
+    return address:find(":", 1, true) and "::" or "0.0.0.0"
+end
+
 -- The container's port for the request (0: the peers' own), or nil when it is not to be passed on.
 local function passage(route, var)
     if route.guarded and var.guarded ~= "yes" then
         return nil -- not through the server that asks for a password
     end
-    if route.addresses and not route.addresses[var.server_addr] then
+    if route.addresses and not (route.addresses[var.server_addr] or route.addresses[any(var.server_addr)]) then
         return nil
     end
     local port = ORDINARY[var.server_port] or var.server_port

@@ -48,18 +48,18 @@ class Platform:
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":
         """Wire the rooms; nothing is started yet."""
-        stack = Stack(settings, runner)
+        stack, store = Stack(settings, runner), Store(settings)
         layers = Layers(settings.state_dir / "layers", (stack.root,), settings.common_uids)
         networks = Networks(settings, runner)
         return cls(
             settings=settings,
             runner=runner,
-            store=Store(settings),
+            store=store,
             engine=EmbeddedEngine(settings, runner, layers, networks),
             layers=layers,
             stack=stack,
             networks=networks,
-            proxy=Proxy(settings, runner),
+            proxy=Proxy(settings, runner, store.certificates.pem, store.pages.files),
             repositories=Repositories(settings, runner),
             logs=Logs(settings),
             builds=Turns(settings.builds_at_once, "build"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paas.backup.plan import Layers, Wanted
-from paas.deploy import arriving, ending, fleet, hold, landing, moving, order
+from paas.deploy import arriving, ending, fleet, front, hold, landing, moving, order
 from paas.deploy.policies import ALL_PROCESSES
 from paas.model.app import App
 from paas.model.check import Mode
@@ -21,6 +21,7 @@ PASSING = frozenset(
     }
 )
 LISTS_OF_PROCESSES = frozenset(("checks", str(mode)) for mode in (Mode.DISABLED, Mode.SKIPPED))
+STATES = frozenset({hold.HELD, front.GUARDED, front.MAINTAINED})  # kept by commands of their own
 PASSING_GLOBAL = frozenset({"restore", "backup-runs"})
 
 
@@ -55,7 +56,7 @@ class Adapting:
 
     def _makes_sense(self, namespace: str, key: str, value: str) -> bool | None:
         """Whether an app could have been given this property; None: it is remembered anew."""
-        if (namespace, key) == hold.HELD:
+        if (namespace, key) in STATES:
             return True
         if (namespace, key) in LISTS_OF_PROCESSES:
             return all(one == ALL_PROCESSES or LABEL.fullmatch(one) for one in value.split(","))
@@ -74,12 +75,17 @@ class Adapting:
 
     def domain(self, row: Row) -> Row | None:
         """A domain that leads to another app here stays with that one."""
-        holder = self.platform.store.domains.owner(row["name"])
+        store = self.platform.store
+        holder = store.domains.owner(row["name"]) or store.redirects.owner(row["name"])
         mine = {app.name for app in self.apps.values()}
         if holder is None or holder in mine:
             return row
         self.told.append(f"domain {row['name']} stays with app {holder}")
         return None
+
+    def redirect(self, row: Row) -> Row | None:
+        """The same of a name that only sends on."""
+        return None if self.domain({"name": row["source"]}) is None else row
 
     def key(self, row: Row) -> Row | None:
         """Keys are added to those that may come in already."""
@@ -110,6 +116,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "release_layers": Adapting.release_layer,
     "named_images": Adapting.image,
     "domains": Adapting.domain,
+    "redirects": Adapting.redirect,
     "keys": Adapting.key,
     "registry_logins": Adapting.login,
     "process_states": left_out,

@@ -124,5 +124,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "domain_settings": Cloning.domain_settings,
     "releases": Cloning.its_release,
     "domains": none,
+    "certificates": none,
+    "redirects": none,
     "process_states": none,
 }

@@ -5,6 +5,7 @@ in an archive may be what nobody could have set here. Pure. A table without a ru
 taken only when everything comes, and a test asks for one.
 """
 
+import base64
 import re
 import types
 from collections.abc import Callable, Hashable, Mapping
@@ -15,7 +16,19 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from paas.backup.members import refused
 from paas.errors import PaasError
 from paas.image.layers import ID
-from paas.model import docker_options, key, limits, names, ports, reference, standin
+from paas.model import (
+    access,
+    certificate,
+    docker_options,
+    key,
+    limits,
+    maintenance,
+    names,
+    ports,
+    reference,
+    route,
+    standin,
+)
 from paas.model.caller import Role
 from paas.model.release import Image
 
@@ -143,6 +156,39 @@ def fetched(row: Row) -> None:
     known(ID.fullmatch(row["layer"]), "a layer's id")
 
 
+def shown(row: Row) -> None:
+    """A certificate that nginx would not take would have to be left out at each start."""
+    found = certificate.read(row["chain"].encode(), row["key"].encode())
+    known((found.chain, found.key) == (row["chain"], row["key"]), "a certificate")
+    known(found.digest == row["digest"], "what a certificate is called")
+
+
+def account(row: Row) -> None:
+    known(row["server"].isprintable() and row["uri"].isprintable(), "an account")
+    certificate.private_key(row["key"].encode())
+
+
+def sent_on(row: Row) -> None:
+    for name in (row["source"], row["destination"]):
+        known(names.domain_name(name) == name and not name.startswith("*"), f"{name[:80]!r}")
+    known(row["code"] in route.CODES, "the status of a redirect")
+
+
+def visitor(row: Row) -> None:
+    access.user_name(row["name"])
+    access.password_hash(row["hash"])
+
+
+def let_in(row: Row) -> None:
+    known(access.address(row["address"]) == row["address"], "an address")
+
+
+def page(row: Row) -> None:
+    known(conforms(row["files"], dict[str, str]), "the files of a page")
+    files = {name: base64.b64decode(text, validate=True) for name, text in row["files"].items()}
+    known(maintenance.digest_of(maintenance.checked(files)) == row["digest"], "a page")
+
+
 def setting(row: Row) -> None:
     """Whether it makes sense is asked of those who set it, when it is taken in."""
     for part in (row["namespace"], row["key"]):
@@ -150,9 +196,11 @@ def setting(row: Row) -> None:
 
 
 RULES: Mapping[str, Callable[[Row], None]] = {
+    "acme_accounts": account,
     "apps": app,
     "build_config": variable,
     "buildpacks": buildpack,
+    "certificates": shown,
     "config": variable,
     "docker_options": option,
     "domain_settings": anything,
@@ -161,12 +209,16 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "fetched_buildpacks": fetched,
     "formation": formation,
     "global_domains": domain,
+    "http_auth_addresses": let_in,
+    "http_auth_users": visitor,
     "keys": public_key,
     "limits": limit,
+    "maintenance_pages": page,
     "named_images": named_image,
     "port_mappings": port_mapping,
     "process_states": anything,  # never taken
     "properties": setting,
+    "redirects": sent_on,
     "registry_logins": anything,  # sealed, and taken only with the key they were sealed with
     "release_layers": release_layer,
     "releases": release,

@@ -19,6 +19,7 @@ from paas.deploy import (
     ending,
     fleet,
     landing,
+    ports,
     prune,
     release,
     room,
@@ -31,7 +32,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
-from paas.model.ports import HTTP, PortMapping
+from paas.model.ports import HTTP, HTTPS, USUAL
 from paas.model.push import Push
 from paas.model.release import Image, Release
 from paas.platform import Platform
@@ -208,14 +209,17 @@ def announce(platform: Platform, app: App, new: Release, console: Console) -> No
 
 
 def urls(platform: Platform, app: App) -> list[str]:
-    """Where the app answers."""
-    mapped = platform.store.ports.list(app) or [PortMapping("http", HTTP, HTTP)]
-    real = {HTTP: platform.settings.http_port}
-    numbers = [real.get(one.host, one.host) for one in mapped if one.scheme == "http"]
+    """Where the app answers; not where it only sends on to HTTPS."""
+    settings, secured = platform.settings, bool(platform.store.certificates.digest(app))
+    real = {HTTP: settings.http_port, HTTPS: settings.https_port}
+    mapped = [one for one in ports.mappings(platform, app, None) if one.scheme in USUAL]
+    if secured and HTTPS in {one.host for one in mapped}:
+        mapped = [one for one in mapped if one.host != HTTP]
+    found = [(one.scheme, real.get(one.host, one.host)) for one in mapped]
     return [
-        f"http://{domain}" + ("" if number == HTTP else f":{number}")
+        f"{scheme}://{domain}" + ("" if number == USUAL[scheme] else f":{number}")
         for domain in platform.store.domains.effective(app)
-        for number in numbers
+        for scheme, number in found
     ]
 
 

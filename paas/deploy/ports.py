@@ -19,7 +19,16 @@ ENCRYPTED = (HTTPS, 8443)
 
 def mappings(platform: Platform, app: App, image: Image | None) -> Sequence[PortMapping]:
     """The mappings that hold for an app, with an image of its or before its first one."""
-    return platform.store.ports.list(app) or detected(image)
+    found = platform.store.ports.list(app) or detected(image)
+    return with_https(found) if platform.store.certificates.digest(app) else found
+
+
+def with_https(found: Sequence[PortMapping]) -> Sequence[PortMapping]:
+    """An app with a certificate is at the port for HTTPS where it is at the one for HTTP."""
+    hosts = {one.host: one for one in found}
+    if HTTP not in hosts or HTTPS in hosts:
+        return found
+    return [*found, PortMapping("https", HTTPS, hosts[HTTP].container)]
 
 
 def detected(image: Image | None) -> Sequence[PortMapping]:
@@ -43,7 +52,11 @@ def most_likely(exposed: Sequence[int]) -> int:
 
 def of_web(platform: Platform, app: App, image: Image | None) -> int:
     """The container port that ordinary requests go to, and that PORT names."""
-    found = mappings(platform, app, image)
+    return web_port(mappings(platform, app, image))
+
+
+def web_port(found: Sequence[PortMapping]) -> int:
+    """The container port that ordinary requests go to: by HTTP, else by HTTPS, else the first."""
     for scheme, host in (("http", HTTP), ("https", HTTPS)):
         for one in found:
             if (one.scheme, one.host) == (scheme, host):

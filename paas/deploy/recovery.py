@@ -12,6 +12,7 @@ from paas.deploy import (
     boot,
     ending,
     fleet,
+    front,
     landing,
     moving,
     prune,
@@ -36,7 +37,7 @@ def prepare(platform: Platform) -> None:
         platform.store.process_states.forgive()
     with platform.store.view():
         routes = [route.current(platform, app) for app in platform.store.apps.list()]
-    platform.proxy.prepare(routes)
+    platform.proxy.prepare(routes, front.defaults(platform))
 
 
 def recover(platform: Platform) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import boot, fleet, handover, health, retire, route
+from paas.deploy import boot, fleet, front, handover, health, retire, route
 from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
@@ -159,6 +159,7 @@ def put(
         change()
         if release is not None:
             platform.store.releases.succeed(release)
+            platform.store.properties.set(app, *front.CLEARED, None)
         else:
             platform.store.releases.none_current(app)
         fleet.install(platform, app, ids)

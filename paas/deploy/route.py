@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 
-from paas.deploy import fleet, policies
+from paas.deploy import fleet, front, policies
 from paas.deploy.boot import WEB
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -49,8 +50,31 @@ def current(platform: Platform, app: App) -> Route:
     peers = tuple(Peer(str(one.address), one.spec.port) for one in web if one.running)
     found = state(platform, now, peers)
     hold_s = policies.hold_s(platform, now) if found is RouteState.HELD else 0
-    domains, ports = platform.store.domains.effective(now), platform.store.ports.list(now)
-    return Route(now.name, domains, peers, found, hold_s, tuple(ports))
+    made = Route(now.name, platform.store.domains.effective(now), peers, found, hold_s)
+    release = platform.store.releases.current(now)
+    return front.dressed(platform, now, made, release.image if release else None)
+
+
+def change_all(platform: Platform, alter: Callable[[], None]) -> None:
+    """Alter what every app's route is made of, and publish them as one change: both or neither."""
+    with ExitStack() as held:
+        for app in platform.store.apps.list():
+            held.enter_context(fleet.changing(app))
+        try:
+            with platform.store.together():
+                alter()
+                tell_all(platform)
+        except BaseException:
+            tell_all(platform)
+            raise
+
+
+def tell_all(platform: Platform) -> None:
+    with platform.store.view():
+        routes = [current(platform, app) for app in platform.store.apps.list()]
+        defaults = front.defaults(platform)
+    platform.proxy.configure(defaults)
+    platform.proxy.publish_all(routes)
 
 
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:

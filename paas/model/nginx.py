@@ -16,7 +16,7 @@ LONGEST_MS = 7 * TIMES_MS["d"]
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 BUFFER_BYTES = 16 << 20  # a connection's, all of one kind together
 LOG_FORMATS = ("json", "combined", "common", "json_combined")
-OFF = "off"
+JSON, OFF = "json", "off"
 # what a header may be made of, beside plain words
 VARIABLES = {
     "x-forwarded-for-value": (

@@ -9,6 +9,7 @@ SCHEMES = ("http", "https", "grpc", "grpcs")
 ENCRYPTED = ("https", "grpcs")
 GRPC = ("grpc", "grpcs")
 HTTP, HTTPS = 80, 443
+USUAL = {"http": HTTP, "https": HTTPS}
 ORDINARY = (HTTP, HTTPS)  # they stand for the instance's own ports, whichever they are
 MAPPING = re.compile(r"([a-z]+):(\d{1,5}):(\d{1,5})", re.ASCII)
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from paas.model.ports import PortMapping
 
+CODES = (301, 302, 303, 307, 308)  # of a redirect
+
 
 class RouteState(StrEnum):
     """Why a request is or is not passed on; all but `serving` show a page of ours.

@@ -52,6 +52,7 @@ class Nginx:
         self.state = settings.state_dir / "proxy"
         self.run = settings.run_dir / "proxy"
         self.logs = self.state / "logs"
+        self.app_logs = self.logs / "apps"
         self.socket = self.run / "control.sock"
         self.current = self.state / "current"
         self.table = self.state / "routes"
@@ -91,8 +92,10 @@ class Nginx:
         self.run.chmod(0o700)
         self.logs.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o711)
-        self.logs.chmod(0o710)
-        shutil.chown(self.logs, group=WORKER_GROUP)
+        for directory in (self.logs, self.app_logs):
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o710)
+            shutil.chown(directory, group=WORKER_GROUP)
         self.certificates.mkdir(mode=0o700, exist_ok=True)
         self.pages.mkdir(mode=0o711, exist_ok=True)
         nobody = self.certificates / "nobody.pem"
@@ -102,7 +105,7 @@ class Nginx:
     def log_directories(self, apps: Iterable[str]) -> None:
         """Where apps with log files of their own have them."""
         for app in apps:
-            directory = self.logs / app
+            directory = self.app_logs / app
             directory.mkdir(mode=0o710, exist_ok=True)
             shutil.chown(directory, group=WORKER_GROUP)
 

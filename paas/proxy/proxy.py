@@ -15,7 +15,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import names
 from paas.model.route import Route, RouteState
-from paas.proxy import listening, shape, table
+from paas.proxy import listening, logs, shape, table
 from paas.proxy.configuration import Configuration
 from paas.proxy.control import Control, Unreachable
 from paas.proxy.listening import Doors
@@ -240,9 +240,15 @@ class Proxy:
             self._configuration.again()
 
     def tend(self) -> None:
-        """Put right what could not be done before, such as listening to a port that was taken."""
+        """Now and then: listen to ports that were taken, begin new logs in place of large ones."""
         with self._lock:
             self._configuration.tend()
+        if logs.rotate(self._nginx.logs):
+            self.reopen_logs()
+
+    def reopen_logs(self) -> None:
+        """After a rotation renamed the access and error logs: have nginx begin new ones."""
+        self._nginx.reopen_logs()
 
     def configuration(self, app: str) -> str:
         """The server block an app has, or would have if it needed one."""
@@ -287,10 +293,6 @@ class Proxy:
     def running(self) -> bool:
         """Whether nginx runs."""
         return self._nginx.pid() is not None
-
-    def reopen_logs(self) -> None:
-        """After a rotation renamed the access and error logs: have nginx begin new ones."""
-        self._nginx.reopen_logs()
 
     def stop(self, *, until_told: bool = False) -> None:
         """End nginx: requests under way get ten seconds. The routes stay on disk.

@@ -10,8 +10,10 @@ from paas.model.app import App
 from paas.settings import Settings
 from paas.store import dump
 from paas.store import intake as intake_
+from paas.store.acme_accounts import AcmeAccounts
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
+from paas.store.certificates import Certificates
 from paas.store.config import Config, build_config
 from paas.store.copies import Copies
 from paas.store.database import Database
@@ -19,13 +21,16 @@ from paas.store.docker_options import DockerOptions
 from paas.store.domains import Domains
 from paas.store.events import Events
 from paas.store.formation import Formations
+from paas.store.http_auth import HttpAuth
 from paas.store.images import NamedImages
 from paas.store.intake import Intake
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
+from paas.store.pages import Pages
 from paas.store.ports import Ports
 from paas.store.process_states import ProcessStates
 from paas.store.properties import Properties
+from paas.store.redirects import Redirects
 from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
 from paas.store.standins import StandIns
@@ -83,6 +88,11 @@ class Store:
         self.process_states = ProcessStates(self._database)
         self.images = NamedImages(self._database)
         self.ports = Ports(self._database)
+        self.certificates = Certificates(self._database)
+        self.acme_accounts = AcmeAccounts(self._database)
+        self.redirects = Redirects(self._database)
+        self.http_auth = HttpAuth(self._database)
+        self.pages = Pages(self._database)
         self.registries = RegistryLogins(self._database, settings.state_dir / "secrets.key")
         self.docker_options = DockerOptions(self._database)
 

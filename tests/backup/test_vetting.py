@@ -9,7 +9,9 @@ import pytest
 from paas.backup.vetting import RULES, conforms, vet
 from paas.commands import report, table  # noqa: F401 - registers every namespace
 from paas.errors import PaasError
+from paas.model.certificate import self_signed
 from paas.model.image import Health, ImageConfig, Step, User
+from paas.model.maintenance import digest_of
 from paas.model.release import Image, Layer
 from paas.store import store  # noqa: F401 - makes every table known
 from paas.store.database import metadata
@@ -27,6 +29,11 @@ RELEASE = {"id": 1, "app_id": 1, "version": 1, "image": IMAGE, "config": {"A": "
            "description": "Deploy", "actor": "alice", "status": "succeeded", "current": True,
            "created_at": datetime.now(UTC)}  # fmt: skip
 OPTION = {"phase": "build", "process": "", "position": 0, "option": "--build-arg A=b"}
+SHOWN = self_signed(["blog.test"])
+CERTIFICATE = {"digest": SHOWN.digest, "chain": SHOWN.chain, "key": SHOWN.key, "origin": "added"}
+PAGE = {"files": {"maintenance.html": ""}, "digest": digest_of({"maintenance.html": b""})}
+HASH = "$2b$10$hbK/.UuarxLAnHTz.yhuZelhvF7gqydPZMAjo4BeMXjMKsD0Ihlcq"
+REDIRECT = {"source": "a.test", "destination": "b.test", "code": 301}
 KEY = {"name": "alice", "type": KIND, "blob": BLOB, "roles": "admin"}
 
 
@@ -52,6 +59,15 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("keys", {**KEY, "fingerprint": fingerprint()}),
     ("standins", {"host": "example.org", "path": "/x/", "target": "https://mirror.example.org/x/"}),
     ("properties", {"namespace": "ps", "key": "priority", "value": "1"}),
+    ("certificates", CERTIFICATE),
+    (
+        "acme_accounts",
+        {"server": "https://x.test", "email": "", "uri": "https://x.test/1", "key": SHOWN.key},
+    ),
+    ("redirects", REDIRECT),
+    ("http_auth_users", {"name": "ann", "hash": HASH}),
+    ("http_auth_addresses", {"address": "10.0.0.0/8"}),
+    ("maintenance_pages", PAGE),
 ]
 ASTRAY = "../../../etc/cron.d/x"
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -98,6 +114,18 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("keys", {**KEY, "fingerprint": fingerprint(), "name": ASTRAY}),
     ("standins", {"host": "example.org", "path": "/x/", "target": "/etc/../root/"}),
     ("standins", {"host": "a; b", "path": "/x/", "target": "https://x.org/"}),
+    ("certificates", {**CERTIFICATE, "key": self_signed(["a.test"]).key}),
+    ("certificates", {**CERTIFICATE, "digest": ASTRAY}),
+    ("certificates", {**CERTIFICATE, "chain": SHOWN.chain + "}"}),
+    ("acme_accounts", {"server": "x", "email": "", "uri": "x", "key": "x"}),
+    ("redirects", {**REDIRECT, "source": "a.test;"}),
+    ("redirects", {**REDIRECT, "destination": ASTRAY}),
+    ("redirects", {**REDIRECT, "code": 200}),
+    ("http_auth_users", {"name": "ann", "hash": "plain"}),
+    ("http_auth_users", {"name": "a\nuser b", "hash": HASH}),
+    ("http_auth_addresses", {"address": "10.0.0.0/8; allow all"}),
+    ("maintenance_pages", {**PAGE, "digest": ASTRAY}),
+    ("maintenance_pages", {**PAGE, "files": {"maintenance.html": "", ASTRAY: ""}}),
     ("properties", {"namespace": "ps\n", "key": "priority", "value": "1"}),
     ("properties", {"namespace": "ps", "key": "priority", "value": "\0"}),
 ]

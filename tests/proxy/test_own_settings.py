@@ -194,7 +194,7 @@ def test_requests_are_logged_where_and_as_an_app_wants(
     )
     visitor.get("blog.test", "/seen")
     visitor.get("shop.test", "/other")
-    (line,) = log_lines(settings, "blog/own.log")
+    (line,) = log_lines(settings, "apps/blog/own.log")
     assert '"GET /seen HTTP/1.1" 200 4' in line
     (other,) = log_lines(settings, "access.log")
     assert json.loads(other)["app"] == "shop"
