@@ -41,7 +41,7 @@ def path_of(context: Context, text: str) -> Path:
     if not context.local:
         raise UsageError(
             "a file is named only by the machine's own root",
-            "send or take the backup itself: ssh ... backup > FILE; ssh ... restore < FILE",
+            "send or take what is in it instead, on standard input or output",
         )
     return Path(context.console.environment.get("PWD", "/")) / text
 

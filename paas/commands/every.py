@@ -40,10 +40,11 @@ def on_each(
     parallel: int,
     action: Action,
     in_order: bool = False,
+    among: Callable[[Context, App], bool] | None = None,
 ) -> None:
     """Act on one app, or on every deployed one; one that fails does not stop the others.
 
-    in_order: apps that others are started after come first.
+    in_order: apps that others are started after come first. among: which apps instead.
     """
     if every == (app is not None):
         raise UsageError("name one app, or give --all")
@@ -52,7 +53,9 @@ def on_each(
         action(context, app)
         return
     with context.platform.store.view():
-        apps = [one for one in context.platform.store.apps.list() if deployed(context, one)]
+        apps = [
+            one for one in context.platform.store.apps.list() if (among or deployed)(context, one)
+        ]
         plan = planned(context, apps, in_order=in_order)
     failed = Acting(context, action, together=at_once > 1).on(plan, at_once)
     context.console.check_cancelled()
@@ -71,6 +74,11 @@ def counted(parallel: int) -> int:
 
 def deployed(context: Context, app: App) -> bool:
     return context.platform.store.releases.current(app) is not None
+
+
+def anyone(_context: Context, _app: App) -> bool:
+    """Whether an app was deployed or not."""
+    return True
 
 
 def planned(context: Context, apps: Sequence[App], *, in_order: bool) -> Plan:

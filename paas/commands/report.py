@@ -45,7 +45,8 @@ class Property:
 class Namespace:
     """One noun's report. bare names keys shown without the prefix, as dokku shows them.
 
-    setter is the command that sets properties, where `set` means something else.
+    setter is the command that sets properties, where `set` means something else. applied
+    makes a change, and has it take effect; it raises where that cannot be, with nothing changed.
     """
 
     name: str
@@ -59,6 +60,9 @@ class Namespace:
     permission: Permission = Permission.READ
     setter: str = "set"
     set_permission: Permission = Permission.WRITE
+    applied: Callable[[Context, App | None, Callable[[], None]], None] = (
+        lambda _context, _app, alter: alter()
+    )
 
     def rows(self, context: Context, app: App | None) -> dict[str, str]:
         """The whole report of an app, or of the instance."""
@@ -213,7 +217,7 @@ def make_set(space: Namespace) -> None:
         if app is not None and not one.has_app:
             raise PaasError(f"{key} is a property of the instance, not of apps", "say --global")
         checked = one.check(printable(value, key)) if value else None
-        keep(context, space, one, app, checked)
+        space.applied(context, app, lambda: keep(context, space, one, app, checked))
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
         context.record("setting", f"{space.name}: {words}", app)
         if space.when_set is not None:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -84,6 +84,9 @@ class FakeProxy:
 
     def __init__(self) -> None:
         self.published: dict[str, Route] = {}
+        self.defaults: dict[str, str] = {}
+        self.complaints: dict[str, str] = {}
+        self.calls: list[str] = []
 
     def publish(self, route: Route) -> None:
         self.published[route.app] = route
@@ -93,6 +96,27 @@ class FakeProxy:
 
     def routes(self) -> dict[str, Route]:
         return dict(self.published)
+
+    def configure(self, defaults: Mapping[str, str]) -> None:
+        self.defaults = dict(defaults)
+
+    def publish_all(self, routes: Iterable[Route]) -> None:
+        self.published = {one.app: one for one in routes}
+
+    def configuration(self, app: str) -> str:
+        return f"server {{ server_name {' '.join(self.published[app].domains)}; }}\n"
+
+    def refused(self, app: str | None = None) -> dict[str, str]:
+        return {one: why for one, why in self.complaints.items() if app in (None, one)}
+
+    def reload(self) -> None:
+        self.calls.append("reload")
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self, *, until_told: bool = False) -> None:
+        self.calls.append(f"stop until_told={until_told}")
 
     def doors(self) -> frozenset[tuple[str, int]]:
         return frozenset(shape.ports(self.published.values(), set()))
