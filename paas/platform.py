@@ -69,7 +69,16 @@ class Platform:
         """Bring up what containers and requests need: network, name service, proxy."""
         self.networks.ensure()
         self.proxy.start()
+        self.proxy.watch(self._tell_of_proxy)
         self.logs.start()
+
+    def close(self) -> None:
+        """Watch no longer; all that was brought up goes on."""
+        self.proxy.close()
+        self.networks.close()
+
+    def _tell_of_proxy(self, words: str, well: bool) -> None:
+        self.record("", "paas", "proxy", words, "succeeded" if well else "failed")
 
     def record(
         self, app: str, actor: str, action: str, detail: str, result: str = "succeeded"

@@ -118,7 +118,7 @@ def serve(platform: Platform, settings: Settings) -> None:
         open_doors.callback(supervisor.stop)
         supervisor.prepare()
         platform.start()
-        open_doors.callback(platform.networks.close)
+        open_doors.callback(platform.close)
         finishing.resume(platform)
         supervisor.start()
         keeper = Keeper(platform)

@@ -16,6 +16,7 @@ ACTIONS = {
     "exit": "processes that ended by themselves, with the reason",
     "gc": "space freed, by whom, and what went",
     "keys": "SSH keys added and removed",
+    "proxy": "nginx ended by itself, and started again",
     "ps": "processes started, stopped, restarted, scaled, paused and resumed",
     "push": "pushes that waited, or were replaced by a newer one",
     "resource": "limits set and cleared",

@@ -185,9 +185,8 @@ class Nginx:
 
     def launch(self) -> None:
         """Start it; it listens when this returns. Raises PaasError when a port is taken."""
-        settings = self._settings
-        for setting in ("http_port", "https_port"):
-            ports.check_free(settings.listen_address, getattr(settings, setting), setting)
+        self._end_orphans()
+        self._check_ports()
         self.socket.unlink(missing_ok=True)  # what a killed master leaves would be "in use"
         done = self._runner.run(self._argv(self.current), cwd=Path("/"), check=False)
         if done.status != 0:
@@ -195,6 +194,28 @@ class Nginx:
         self.socket.chmod(0o600)
         if (pid := self.pid()) is not None:
             priority.weigh_session(pid, SESSION_NICE)
+
+    def _check_ports(self) -> None:
+        settings = self._settings
+        for setting in ("http_port", "https_port"):
+            ports.check_free(settings.listen_address, getattr(settings, setting), setting)
+
+    def _ports_free(self) -> bool:
+        try:
+            self._check_ports()
+        except PaasError:
+            return False
+        return True
+
+    def _end_orphans(self) -> None:
+        """Workers whose master was killed give the ports up and end what is under way."""
+        with contextlib.suppress(OSError, ValueError):
+            orphans = workers_of(int((self.run / "nginx.pid").read_text()))
+            for pid in orphans:
+                log.warning("nginx's worker %d has lost its master", pid)
+                os.kill(pid, signal.SIGQUIT)
+            if orphans:
+                wait_until(self._ports_free, TERM_S)
 
     def reload(self) -> None:
         """Have it read the current site; requests under way end on the old workers.
@@ -253,6 +274,18 @@ class Nginx:
                 f"nginx did not take up its configuration within {START_S:.0f} s",
                 f"see the end of {self.logs}/error.log",
             )
+
+
+def workers_of(master: int) -> list[int]:
+    """Workers in the session that a master began, which lasts as long as they do."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            title = (entry / "cmdline").read_bytes()
+            stat = (entry / "stat").read_text().rpartition(") ")[2].split()  # proc_pid_stat(5)
+            if title.startswith(b"nginx: worker process") and int(stat[3]) == master:
+                found.append(int(entry.name))
+    return found
 
 
 def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:

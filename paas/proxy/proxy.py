@@ -18,6 +18,7 @@ from paas.model.route import Route, RouteState
 from paas.proxy import listening, logs, shape, table
 from paas.proxy.configuration import Configuration
 from paas.proxy.control import Control, Unreachable
+from paas.proxy.guard import Guard, Told
 from paas.proxy.listening import Doors
 from paas.proxy.materials import Certificates, Materials, Pages
 from paas.proxy.nginx import Nginx
@@ -53,6 +54,7 @@ class Proxy:
             settings, self._nginx, self._control, self._shape_of(self._routes)
         )
         self._lock = threading.RLock()
+        self._guard = Guard(self._nginx.pid, self._revive)
 
     def prepare(self, routes: Iterable[Route], defaults: Mapping[str, str] | None = None) -> None:
         """Before start: the routes that nginx begins with, unless it runs already.
@@ -94,6 +96,22 @@ class Proxy:
             self._control.put_all(table.encode_all(self._routes))
             self._materials.keep(self._routes.values())
             self._let_through()
+
+    def watch(self, told: Told) -> None:
+        """Have nginx started again whenever it ends, and told about it, until close."""
+        self._guard.begin(told)
+
+    def close(self) -> None:
+        """Watch no longer; nginx goes on."""
+        self._guard.end()
+
+    def _revive(self) -> bool:
+        """Start nginx, unless it runs or shall not; whether it was started."""
+        with self._lock:
+            wanted = self._nginx.pid() is None and not self._nginx.stopped.exists()
+            if wanted:
+                self.start()
+            return wanted
 
     def _adopt(self, site: Site) -> bool:
         """Whether the running nginx answers; it is on its way to this site when it does."""

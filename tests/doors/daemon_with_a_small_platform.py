@@ -22,7 +22,7 @@ def small_platform(settings, runner):
     return types.SimpleNamespace(
         settings=settings,
         runner=runner,
-        networks=types.SimpleNamespace(close=lambda: None),
+        close=lambda: None,
         repositories=Repositories(settings, runner),
         store=types.SimpleNamespace(keys=types.SimpleNamespace(find=lambda _fingerprint: None)),
         start=lambda: None,

@@ -7,7 +7,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,66 @@ def test_a_killed_nginx_is_started_by_the_next_publish(
     proxy.publish(serving("shop", upstream("shop")))
     assert visitor.get("blog.test").text == "blog"
     assert visitor.get("shop.test").text == "shop"
+
+
+@pytest.fixture
+def watched(proxy: Proxy) -> Iterator[list[tuple[str, bool]]]:
+    """The proxy is watched; what is told of it."""
+    told: list[tuple[str, bool]] = []
+    proxy.watch(lambda words, well: told.append((words, well)))
+    yield told
+    proxy.close()
+
+
+def test_a_watched_nginx_that_is_killed_is_there_again_by_itself(
+    proxy: Proxy, upstream: Apps, visitor: Visitor, watched: list[tuple[str, bool]]
+) -> None:
+    proxy.publish(serving("blog", upstream("blog")))
+    for number in (1, 2):
+        master, workers = processes(proxy)
+        for pid in (master, *workers):
+            os.kill(int(pid or 0), signal.SIGKILL)
+        assert wait_for(lambda number=number: len(watched) == number)  # type: ignore[misc]
+        assert visitor.get("blog.test").text == "blog"
+    assert watched == [("nginx ended and was started again", True)] * 2
+
+
+def test_workers_that_lost_their_master_make_way_and_end_what_they_began(
+    settings: Settings,
+    proxy: Proxy,
+    upstream: Apps,
+    visitor: Visitor,
+    watched: list[tuple[str, bool]],
+) -> None:
+    app = upstream("blog")
+    proxy.publish(serving("blog", app))
+    master, workers = processes(proxy)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(visitor.get, "blog.test", "/slow")
+        assert wait_for(lambda: bool(app.requests))
+        os.kill(master or 0, signal.SIGKILL)
+        assert wait_for(lambda: bool(watched))
+        assert Visitor(settings.http_port).get("blog.test").text == "blog"
+        app.release.set()
+        assert slow.result().text == "blog"
+    assert wait_for(lambda: not any(Path("/proc", pid).exists() for pid in workers))
+
+
+def test_an_nginx_that_cannot_be_started_is_told_once_and_tried_again(
+    settings: Settings, proxy: Proxy, watched: list[tuple[str, bool]]
+) -> None:
+    master, workers = processes(proxy)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for pid in (master, *workers):
+            os.kill(int(pid or 0), signal.SIGKILL)
+        assert wait_for(lambda: not listening(settings.http_port))
+        other.bind(("127.0.0.1", settings.http_port))
+        other.listen()
+        assert wait_for(lambda: watched[-1:] and not watched[-1][1])
+        assert f"port {settings.http_port} is taken" in watched[-1][0]
+    assert wait_for(lambda: watched[-1][1])
+    assert len(watched) <= 3
 
 
 def test_a_killed_worker_forgets_nothing(proxy: Proxy, upstream: Apps, visitor: Visitor) -> None:

@@ -1,0 +1,70 @@
+"""The guard: nginx is there again when it ended and nobody meant it to.
+
+Touches: a pidfd of nginx's master, waited on by a thread.
+"""
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0  # before it is looked at again
+
+Told = Callable[[str, bool], object]
+
+
+class Guard:
+    """Watches one nginx. pid: its master's; revive: starts it if that is wanted, and says so."""
+
+    def __init__(self, pid: Callable[[], int | None], revive: Callable[[], bool]) -> None:
+        self._pid = pid
+        self._revive = revive
+        self._over = threading.Event()
+        self._well = True
+
+    def begin(self, told: Told) -> None:
+        """Watch from now on. told: called with what happened, and whether it is well again."""
+        threading.Thread(target=self._run, args=(told,), name="nginx", daemon=True).start()
+
+    def end(self) -> None:
+        """Watch no longer; nginx goes on."""
+        self._over.set()
+
+    def _run(self, told: Told) -> None:
+        while not self._over.is_set():
+            wait_for_end(self._pid())
+            if not self._over.is_set() and self._pid() is None:
+                self._again(told)
+            self._over.wait(PAUSE_S)
+
+    def _again(self, told: Told) -> None:
+        """Try once; what comes of it is told when it is news."""
+        try:
+            if not self._revive():
+                return
+        except Exception as error:
+            if self._well:
+                log.exception("nginx ended and does not start")
+                told(f"nginx ended and does not start: {error}", False)
+            self._well = False
+        else:
+            log.warning("nginx ended and was started again")
+            told("nginx ended and was started again", True)
+            self._well = True
+
+
+def wait_for_end(pid: int | None) -> None:
+    """Return once a process has ended; at once when there is none."""
+    if pid is None:
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([descriptor], [], [])
+    finally:
+        os.close(descriptor)
