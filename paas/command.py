@@ -128,7 +128,9 @@ class Runner:
 
 def missing(program: str) -> PaasError:
     """The error for a program that is not installed."""
-    return PaasError(f"{program} is not installed", "run paas doctor to see what is missing")
+    return PaasError(
+        f"{Path(program).name} is not installed", "run paas doctor to see what is missing"
+    )
 
 
 def signal_name(number: int) -> str:

@@ -16,6 +16,7 @@ from paas.deploy.boot import Slot
 from paas.deploy.lifetime import finish_moves
 from paas.deploy.liveness import Vigil
 from paas.deploy.patrol import Patrol
+from paas.deploy.pipeline import attempt
 from paas.deploy.restoring import Restoring
 from paas.deploy.revert import revert
 from paas.deploy.schedule import Schedule
@@ -49,6 +50,7 @@ class Supervisor:
         self._judging: set[str] = set()  # containers that ended, whose policy is being asked
         self._expected: set[Key] = set()  # slots that wait for their start, or are starting
         self._working: Counter[int] = Counter()
+        self._hindered: Counter[Key] = Counter()  # starts in a row that the machine prevented
         self._ailing: set[str] = set()  # containers that are about to be replaced
         self._stopped = False
         self._restoring = threading.Lock()
@@ -210,6 +212,9 @@ class Supervisor:
         delay_s = None
         try:
             delay_s = self._restart(app, slot)
+            self._hindered.pop((app.id, slot.name), None)
+        except (PaasError, OSError) as error:
+            delay_s = self._not_started(app, slot, error)
         except Exception:
             log.exception("%s of %s could not be started", slot.name, app.name)
             delay_s = crashes.STEADY_AFTER_S
@@ -221,6 +226,19 @@ class Supervisor:
             delay_s = self._ended_meanwhile(app, slot)
         if delay_s is not None:
             self._expect(app, slot, delay_s)
+
+    def _not_started(self, app: App, slot: Slot, error: Exception) -> float:
+        """Tell what keeps a slot from being started, which no release is to blame for.
+
+        Seconds until the next try.
+        """
+        self._hindered[app.id, slot.name] += 1
+        delay_s = backoff_s(self._hindered[app.id, slot.name])
+        words = f"{slot.name} could not be started: {error}; trying again in {delay_s:g} s"
+        log.warning("%s: %s", app.name, words)
+        attempt(self._platform.logs.append, app.name, words)
+        self._platform.record(app.name, "paas", "restart", words, "failed")
+        return delay_s
 
     def _ended_meanwhile(self, app: App, slot: Slot) -> float | None:
         """When to start a slot whose new container ended while it was still being started."""

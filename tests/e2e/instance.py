@@ -37,6 +37,7 @@ class Instance:
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}  # for the daemon, beside its settings
         self.checkout = REPOSITORY  # whose program runs
+        self.within: tuple[str, ...] = ()  # the command that runs it, if one does
         self.log_mark = 0  # where in the daemon's log a test began
 
     # -- the daemon ------------------------------------------------------------------
@@ -58,7 +59,7 @@ class Instance:
         """Start the daemon's process; it is not up yet."""
         log = (self.root / "paasd.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "paas"],
+            [*self.within, sys.executable, "-m", "paas"],
             cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,

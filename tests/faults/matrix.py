@@ -7,7 +7,7 @@ operation meets another fault at each point (or every one, when asked for).
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.faults.case import ACTIONS, meets
@@ -70,11 +70,10 @@ class Matrix:
 
 
 @contextmanager
-def matrix(
-    stages: Sequence[AbstractContextManager[Stage]], *, whole: bool = False
-) -> Iterator[Matrix]:
-    """A matrix on stages that are made for it."""
-    with ExitStack() as opened, ThreadPoolExecutor(len(stages)) as pool:
-        made = Matrix([*pool.map(opened.enter_context, stages)], whole)
-        opened.callback(made.close)
+def matrix(stages: Sequence[Stage], *, whole: bool = False) -> Iterator[Matrix]:
+    """A matrix on these stages; nothing of it is under way afterwards."""
+    made = Matrix(stages, whole)
+    try:
         yield made
+    finally:
+        made.close()

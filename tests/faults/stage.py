@@ -3,7 +3,8 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from tests.conftest import own_settings
@@ -49,13 +50,14 @@ LASTING = "{app}.lasting.test"
 
 
 @contextmanager
-def faulty_instance(**changes: object) -> Iterator[Instance]:
-    """A daemon that allows failpoints; nothing of it is left afterwards."""
+def faulty_instance(*within: str, **changes: object) -> Iterator[Instance]:
+    """A daemon that allows failpoints; nothing of it is left afterwards. within: what runs it."""
     settings = own_settings(**{**QUICK, **changes})
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
     instance = Instance(settings)
     instance.variables["PAAS_FAILPOINTS"] = "on"
+    instance.within = within
     instance.make_key()
     try:
         instance.start()
@@ -131,11 +133,30 @@ class Stage:
 
 
 @contextmanager
-def staged(**changes: object) -> Iterator[Stage]:
+def staged(*within: str, **changes: object) -> Iterator[Stage]:
     """An instance with the app `shop` and its neighbour `calm`, both watched."""
-    with faulty_instance(**changes) as instance:
+    with faulty_instance(*within, **changes) as instance:
         repository = deployed(instance, "shop")
         deployed(instance, "calm")
         hosts = {LASTING.format(app=app): app for app in ("shop", "calm")}
         with Prober(instance.settings.http_port, hosts) as prober:
             yield Stage(instance, repository, prober)
+
+
+@contextmanager
+def several(count: int, **changes: object) -> Iterator[list[Stage]]:
+    """So many stages, made and ended side by side."""
+    entered: list[AbstractContextManager[Stage]] = []
+
+    def enter(one: AbstractContextManager[Stage]) -> Stage:
+        stage = one.__enter__()
+        entered.append(one)
+        return stage
+
+    with ThreadPoolExecutor(count) as pool:
+        coming = [pool.submit(enter, staged(**changes)) for _ in range(count)]
+        wait(coming)
+        try:
+            yield [one.result() for one in coming]
+        finally:
+            list(pool.map(lambda one: one.__exit__(None, None, None), entered))

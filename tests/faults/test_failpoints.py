@@ -7,9 +7,8 @@ import pytest
 from tests.faults import points
 from tests.faults.matrix import Matrix, Played, matrix
 from tests.faults.operations import OPERATIONS
-from tests.faults.stage import staged
+from tests.faults.stage import Stage
 
-AT_ONCE = 3
 # steps that have fault tests of their own: what is no operation on one app, or takes long
 ELSEWHERE = ("backup", "restore", "clone", "image", "merge", "checks")
 # only passed by a push that waited: see test_pushes.py
@@ -17,13 +16,13 @@ WAITED = "landing.back"
 
 
 @pytest.fixture(scope="module")
-def stages() -> Iterator[Matrix]:
-    with matrix([staged() for _ in range(AT_ONCE)]) as made:
+def stage_matrix(stages: list[Stage]) -> Iterator[Matrix]:
+    with matrix(stages) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def played(request: pytest.FixtureRequest, stages: Matrix) -> Played:
+def played(request: pytest.FixtureRequest, stage_matrix: Matrix) -> Played:
     """The operations of the tests that were chosen, all begun."""
     chosen = [
         item.callspec.params["operation"]
@@ -32,7 +31,7 @@ def played(request: pytest.FixtureRequest, stages: Matrix) -> Played:
         and item.module is request.module
         and hasattr(item, "callspec")
     ]
-    return stages.play(chosen)
+    return stage_matrix.play(chosen)
 
 
 @pytest.mark.timeout(900)
@@ -46,7 +45,7 @@ def test_whatever_happens_during_an_operation_it_was_done_or_was_not(
     assert not problems, "\n".join(problems)
 
 
-def test_every_failpoint_is_passed_by_some_operation(stages: Matrix, played: Played):
+def test_every_failpoint_is_passed_by_some_operation(stage_matrix: Matrix, played: Played):
     if {name for name, _ in played} == set(OPERATIONS):
-        missed = points.in_code() - stages.passed
+        missed = points.in_code() - stage_matrix.passed
         assert {one for one in missed if not one.startswith(ELSEWHERE)} == {WAITED}

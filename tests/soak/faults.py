@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.faults.matrix import matrix
 from tests.faults.operations import OPERATIONS
-from tests.faults.stage import staged
+from tests.faults.stage import several
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[str]:
     """Play them all; a line for each as it is over."""
-    stages = [staged() for _ in range(options.at_once)]
-    with matrix(stages, whole=not options.sampled) as made:
+    with several(options.at_once) as stages, matrix(stages, whole=not options.sampled) as made:
         found = made.play(options.operation or list(OPERATIONS), options.point)
         for case, outcome in found.items():
             outcome.add_done_callback(partial(tell, case))

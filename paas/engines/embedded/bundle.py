@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from paas.command import Runner
+from paas.command import Runner, missing
 from paas.engines.embedded import seccomp
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.cgroups import Cgroups
@@ -238,7 +238,13 @@ class Bundles:
         )
 
     def _files(self, spec: ContainerSpec) -> dict[str, Path]:
-        """Single files the container sees read-only: target to host path."""
+        """Single files the container sees read-only: target to host path.
+
+        Raises PaasError for one of the machine's that is not there: runc has no words for it.
+        """
+        for path in (TINI, HOST_CA_BUNDLE):
+            if not path.exists():
+                raise missing(path.name)
         home = self.directories.container(spec.id)
         return {
             "/etc/resolv.conf": home / "resolv.conf",

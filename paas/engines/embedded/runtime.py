@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from paas.command import Runner
+from paas.command import Runner, missing
 from paas.errors import PaasError
 
 RUNC = "/usr/sbin/runc"
@@ -168,6 +168,8 @@ def created_pid(answer: bytes) -> int:
         values = json.loads(answer)
         pid = int(values.get("pid", values.get("data", -1)))
     except ValueError as error:
+        if not Path(RUNC).exists():
+            raise missing(RUNC) from error
         raise PaasError("the container could not be created: conmon gave no answer") from error
     if pid <= 0:
         raise PaasError(f"the container could not be created: {reason(values.get('message', ''))}")
