@@ -28,8 +28,9 @@ TEST_PACKAGES = (
     "umoci",
     "docker-registry",
     "busybox-static",
+    "gcc",
+    "libc6-dev",
 )
-BENCH_PACKAGES = ("gcc", "libc6-dev")
 PEER_PACKAGES = ("docker.io",)
 CHECKOUT = venv.CHECKOUT
 BIN = venv.VENV / "bin"
