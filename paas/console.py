@@ -32,6 +32,16 @@ def plain(text: str) -> str:
     return UNSAFE.sub("", text)
 
 
+def aligned(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of a table, each column as wide as its widest cell."""
+    cells = [list(header), *([plain(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
 class Console:
     """Three file descriptors and how to speak on them; owned by the door that made it.
 
@@ -125,11 +135,8 @@ class Console:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Columns for people, each as wide as its widest cell."""
-        cells = [list(header), *([plain(str(cell)) for cell in row] for row in rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-        for row in cells:
-            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            self.line("  ".join(padded).rstrip())
+        for line in aligned(header, rows):
+            self.line(line)
 
     def _write(self, descriptor: int, data: bytes) -> None:
         view = memoryview(data)

@@ -94,6 +94,14 @@ class Settings:
     log_max_bytes: int = 10 << 20
     log_files: int = 5
 
+    # one-off containers: of one app at once, and of all apps' jobs together
+    runs_at_once: int = 20
+    cron_at_once: int = 8
+    # how long a terminal that its caller left or lost waits to be come back to
+    unattended_s: float = 3600.0
+    # what sends the mail of jobs; called as sendmail(8) is
+    sendmail: str = "/usr/sbin/sendmail"
+
     # pushes
     push_max_bytes: int = 1 << 30
     push_memory_bytes: int = 1 << 30  # git's, while it takes a push in

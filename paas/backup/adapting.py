@@ -11,6 +11,7 @@ from paas.model.app import App
 from paas.model.check import Mode
 from paas.model.names import LABEL
 from paas.platform import Platform
+from paas.store.database import now
 from paas.store.intake import Row
 
 # what says how things stood on another machine, and not how they should
@@ -66,6 +67,10 @@ class Adapting:
         status = "failed" if row["status"] == "pending" else row["status"]
         return {**row, "status": status, "image": self.layers.image(row["image"])}
 
+    def job(self, row: Row) -> Row:
+        """What was missed elsewhere is not made up for here."""
+        return {**row, "handled_until": now()}
+
     def image(self, row: Row) -> Row:
         return {**row, "image": self.layers.image(row["image"])}
 
@@ -120,4 +125,6 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "keys": Adapting.key,
     "registry_logins": Adapting.login,
     "process_states": left_out,
+    "jobs": Adapting.job,
+    "job_runs": left_out,
 }

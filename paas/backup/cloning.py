@@ -104,6 +104,9 @@ class Cloning:
     def domain_settings(self, row: Row) -> Row:
         return {**row, "defaults": True}
 
+    def job(self, row: Row) -> Row:
+        return {**row, "handled_until": datetime.now(UTC)}
+
     def its_release(self, row: Row) -> Row | None:
         if self.release is None or row["version"] != self.release.version:
             return None
@@ -127,4 +130,6 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "certificates": none,
     "redirects": none,
     "process_states": none,
+    "jobs": Cloning.job,
+    "job_runs": none,
 }

@@ -23,6 +23,8 @@ NAMESPACES = {
     "checks": "How a new version is judged healthy",
     "config": "Environment variables of apps and of the instance",
     "containers": "What runs, what it has written, and making images of it",
+    "cp": "Copy files between containers and you",
+    "cron": "What app.json has run at times",
     "disk": "How much room there is, and who takes how much",
     "docker-options": "What builds and containers get beside the defaults",
     "doctor": "Whether this machine has everything it needs",
@@ -49,7 +51,9 @@ NAMESPACES = {
     "restore": "A backup brought back onto an instance without apps",
     "run": "One-off commands in an app's image",
     "ssh-keys": "Who may come in",
+    "stats": "What containers take, live",
     "tags": "Images of an app that are kept under a name",
+    "top": "What runs in an app's containers, live",
     "version": "Show the version",
 }
 

@@ -47,10 +47,16 @@ def row(context: Context, one: Container) -> tuple[str, ...]:
         one.id,
         spec.kind.value,
         f"v{spec.release}" if spec.release else "-",
-        "running" if one.running else ends.describe(one),
+        state(context, one),
         f"{one.started_at:%Y-%m-%d %H:%M:%S}",
         show_bytes(memory) if one.running else "-",
     )
+
+
+def state(context: Context, one: Container) -> str:
+    if not one.running:
+        return ends.describe(one)
+    return "frozen" if process_report.is_frozen(context.platform, one) else "running"
 
 
 @command("containers:diff", Permission.SECRETS)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from paas.commands.context import Context
-from paas.deploy import boot, ends, environment, fleet
+from paas.deploy import boot, ends, environment, fleet, oneoff
 from paas.deploy.boot import Slot
 from paas.model.app import App
 from paas.model.container import Container, Kind, Limits
@@ -25,6 +25,7 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     rows = {
         "deployed": str(release is not None).lower(),
         "disk": platform.disk.state().level.name.lower(),
+        "one-off": one_off(platform, app),
         "paused": platform.store.properties.get(app, "ps", "held") or "false",
         "processes": str(sum(scale_of(platform, app).values())) if release else "0",
         "release": release.name if release else "",
@@ -34,12 +35,20 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     }
     for slot in slots:
         state = states.get(slot.name, ProcessState())
-        rows[f"status-{slot.name}"] = status(state, containers.get(slot.name))
+        container = containers.get(slot.name)
+        still = container is not None and is_frozen(platform, container)
+        rows[f"status-{slot.name}"] = status(state, container, frozen=still)
         if state.last_exit is not None:
             rows[f"last-exit-{slot.name}"] = last_exit(state)
     for kind in sorted({slot.process for slot in slots}):
         rows[f"limits-{kind}"] = limits(environment.limits(platform, app, kind))
     return rows
+
+
+def one_off(platform: Platform, app: App) -> str:
+    """Its one-off containers that run: `run.1, cron.1`."""
+    found = oneoff.list_containers(platform, app)
+    return ", ".join(sorted(one.spec.hostname for one in found if one.running))
 
 
 def rolled_back(release: Release | None) -> str:
@@ -68,10 +77,14 @@ def running(slots: list[Slot], containers: dict[str, Container]) -> str:
     return "true" if all(up) else "mixed"
 
 
-def status(state: ProcessState, container: Container | None) -> str:
+def is_frozen(platform: Platform, container: Container) -> bool:
+    return container.running and platform.engine.is_frozen(container.id)
+
+
+def status(state: ProcessState, container: Container | None, *, frozen: bool) -> str:
     """`running (CID: abc)`, with the last exit when there was one; or why it does not run."""
     if container is not None and container.running:
-        text = f"running (CID: {container.id})"
+        text = f"{'frozen' if frozen else 'running'} (CID: {container.id})"
         if not state.restarts:
             return text
         last = f", last: {exit_words(state)}" if state.last_exit else ""
@@ -129,6 +142,7 @@ def details(platform: Platform, container: Container) -> dict[str, Any]:
         "index": spec.index,
         "release": f"v{spec.release}" if spec.release else "",
         "running": container.running,
+        "frozen": is_frozen(platform, container),
         "in_service": container.id in fleet.ids(platform, platform.store.apps.get(spec.app)),
         "pid": container.pid,
         "address": str(container.address),
@@ -149,6 +163,10 @@ def details(platform: Platform, container: Container) -> dict[str, Any]:
             "memory_bytes": usage.memory_bytes,
             "cpu_seconds": usage.cpu_seconds,
             "pids": usage.pids,
+            "read_bytes": usage.read_bytes,
+            "written_bytes": usage.written_bytes,
+            "received_bytes": usage.received_bytes,
+            "sent_bytes": usage.sent_bytes,
         }
         if usage
         else None,

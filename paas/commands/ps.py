@@ -9,6 +9,7 @@ from paas.commands.context import Context
 from paas.commands.every import on_each, parallel_option
 from paas.commands.parameters import (
     APP,
+    CONTAINER_NAMED,
     PROCESS_TYPE,
     SCALING,
     all_option,
@@ -18,7 +19,8 @@ from paas.commands.parameters import (
 )
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import hold, order, pipeline, policies, receive, route
+from paas.cron import running
+from paas.deploy import freezing, hold, order, pipeline, policies, receive, route
 from paas.deploy.source import PROCFILE
 from paas.errors import UsageError
 from paas.model.app import App
@@ -26,6 +28,7 @@ from paas.model.names import tree_path
 from paas.model.push import Push
 from paas.model.restart import RestartPolicy
 
+process_argument = click.argument("process", type=CONTAINER_NAMED, required=False)
 optional_app = click.argument("app", type=APP, required=False)
 
 
@@ -109,6 +112,8 @@ def start_one(context: Context, app: App) -> None:
 
 def stop_one(context: Context, app: App) -> None:
     pipeline.stop(context.platform, app.name, context.console, actor=context.caller.name)
+    if jobs := running.stop_all(context.platform, app):
+        context.console.step(f"Stopped {jobs} running jobs of {app.name}")
 
 
 def restore_one(context: Context, app: App) -> None:
@@ -170,6 +175,26 @@ def pause(context: Context, app: App) -> None:
 def resume(context: Context, app: App) -> None:
     """Let the requests of a paused app go on, those that wait at once."""
     hold.resume(context.platform, app.name, context.console, actor=context.caller.name)
+
+
+@command("ps:freeze", Permission.WRITE)
+@app_argument
+@process_argument
+def freeze(context: Context, app: App, process: str | None) -> None:
+    """Stop an app's processes where they are, with all they have in memory, until ps:thaw.
+
+    They use no processor and answer nobody: requests wait, with ps:pause in the proxy.
+    PROCESS is a type (web), one of its instances (web.1) or a container id; all by default.
+    """
+    freezing.freeze(context.platform, app.name, process, context.console, actor=context.caller.name)
+
+
+@command("ps:thaw", Permission.WRITE)
+@app_argument
+@process_argument
+def thaw(context: Context, app: App, process: str | None) -> None:
+    """Let frozen processes go on where they were."""
+    freezing.thaw(context.platform, app.name, process, context.console, actor=context.caller.name)
 
 
 @command("ps:rebuild", Permission.WRITE)

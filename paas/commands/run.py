@@ -1,19 +1,30 @@
 """run and enter: one-off commands in an app's image, and going into running containers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from paas.commands import logs
+from paas.commands import logs, report
 from paas.commands.context import Context
-from paas.commands.parameters import ASSIGNMENT, CONTAINER_NAMED, app_argument, format_option
+from paas.commands.parameters import (
+    APP,
+    ASSIGNMENT,
+    CONTAINER_NAMED,
+    KEY_NAMED,
+    app_argument,
+    format_option,
+    whole_number,
+)
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import oneoff
-from paas.errors import UsageError
+from paas.deploy import attending, entering, fleet, oneoff
+from paas.deploy.oneoff import Order
+from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.container import Container
 
+TERMINAL = (24, 80)  # of those that nobody is on yet
 command_argument = click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND..."
 )
@@ -24,11 +35,19 @@ environment_option = click.option(
 ttl_option = click.option(
     "--ttl-seconds", type=click.IntRange(1, 30 * 86400), help="End it after this many seconds."
 )
+cron_option = click.option(
+    "--cron-id", "job_id", type=KEY_NAMED, help="The job it is run for, for run:list."
+)
+container_option = click.option(
+    "--container", "named", type=CONTAINER_NAMED, help="The container, by its name or id."
+)
+container_argument = click.argument("container", type=CONTAINER_NAMED, required=False)
+some_app = click.argument("app", type=APP, required=False)
 
 
-def command_line(words: Sequence[str], *, required: bool = True) -> list[str]:
+def command_line(words: Sequence[str], *, required: bool = True) -> tuple[str, ...]:
     """The words behind an optional `--`."""
-    line = [*words][1:] if words[:1] == ("--",) else [*words]
+    line = tuple(words[1:] if words[:1] == ("--",) else words)
     if required and not line:
         raise UsageError("give a command to run", "for example: paas run blog -- python3 -V")
     return line
@@ -38,6 +57,7 @@ def command_line(words: Sequence[str], *, required: bool = True) -> list[str]:
 @environment_option
 @click.option("--no-tty", is_flag=True, help="No terminal, even when you have one.")
 @ttl_option
+@cron_option
 @app_argument
 @command_argument
 def run(
@@ -47,23 +67,28 @@ def run(
     environment: Sequence[tuple[str, str]],
     no_tty: bool,
     ttl_seconds: int | None,
+    job_id: str | None,
 ) -> int:
-    """Run a command in a new container of the current release; its exit code is yours."""
-    return oneoff.run(
-        context.platform,
-        app.name,
-        command_line(words),
-        context.console,
-        dict(environment),
-        tty=False if no_tty else None,
-        ttl_s=ttl_seconds,
-    )
+    """Run a command in a new container of the current release; its exit code is yours.
+
+    COMMAND may be a process type, which stands for its command line. On a terminal it goes
+    on when you are cut off or leave (Ctrl-P Ctrl-Q): paas run:attach comes back to it.
+    """
+    console = context.console
+    on_terminal = console.is_terminal and not no_tty
+    order = Order(
+        command_line(words), dict(environment), ttl_seconds, job_id=job_id or "",
+        terminal=console.size() if on_terminal else None, interactive=on_terminal,
+    )  # fmt: skip
+    return attending.run(context.platform, app, order, console)
 
 
 @command("run:detached", Permission.SECRETS, passthrough=True)
 @environment_option
 @click.option("--no-tty", is_flag=True, expose_value=False, hidden=True)
+@click.option("--force-tty", is_flag=True, help="Give it a terminal, for run:attach.")
 @ttl_option
+@cron_option
 @app_argument
 @command_argument
 def detached(
@@ -71,46 +96,52 @@ def detached(
     app: App,
     words: Sequence[str],
     environment: Sequence[tuple[str, str]],
+    force_tty: bool,
     ttl_seconds: int | None,
+    job_id: str | None,
 ) -> None:
     """Start a command in the background and print its container's name, such as run.1."""
-    name = oneoff.detach(
-        context.platform,
-        app.name,
-        command_line(words),
-        context.console,
-        dict(environment),
-        ttl_s=ttl_seconds,
-    )
-    context.console.line(name)
+    terminal = TERMINAL if force_tty else None
+    order = Order(
+        command_line(words), dict(environment), ttl_seconds, job_id=job_id or "", terminal=terminal,
+        interactive=force_tty,
+    )  # fmt: skip
+    platform, console = context.platform, context.console
+    console.line(oneoff.detach(platform, app, order, console, context.caller.name))
 
 
 @command("run:list", Permission.READ)
-@app_argument
+@some_app
 @format_option
-def list_runs(context: Context, app: App, format_: str) -> None:
-    """List an app's one-off containers."""
-    found = oneoff.list_containers(context.platform, app)
+def list_runs(context: Context, app: App | None, format_: str) -> None:
+    """List one-off containers, of an app or of all."""
+    platform = context.platform
+    found = oneoff.list_containers(platform, app) if app else oneoff.everywhere(platform)
     if format_ == "json":
         context.console.json([described(one) for one in found])
         return
     rows = [
-        (one.spec.hostname, one.id, f"v{one.spec.release}", state(one),
-         f"{one.started_at:%Y-%m-%d %H:%M:%S}")
+        (one.spec.hostname, one.spec.app, one.id, f"v{one.spec.release}", state(one),
+         f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.spec.job_id or "-")
         for one in found
     ]  # fmt: skip
-    context.console.heading(f"{app.name} run containers")
-    context.console.table(("NAME", "CID", "RELEASE", "STATE", "STARTED (UTC)"), rows)
+    context.console.heading(f"{app.name} run containers" if app else "Run containers")
+    context.console.table(("NAME", "APP", "CID", "RELEASE", "STATE", "STARTED (UTC)", "JOB"), rows)
 
 
-def described(container: Container) -> dict[str, str]:
+def described(container: Container) -> dict[str, Any]:
     """A one-off container for programs; its command line may hold secrets and is left out."""
     return {
         "name": container.spec.hostname,
+        "app": container.spec.app,
         "container_id": container.id,
         "release": f"v{container.spec.release}",
         "state": state(container),
         "started_at": f"{container.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "cron_id": container.spec.job_id,
+        "ttl_seconds": container.spec.ttl_s,
+        "terminal": container.spec.terminal is not None,
+        "attended": attending.is_attended(container.id),
     }
 
 
@@ -119,25 +150,78 @@ def state(container: Container) -> str:
 
 
 @command("run:logs", Permission.READ)
-@app_argument
-@click.argument("container", type=CONTAINER_NAMED, required=False)
+@some_app
+@container_argument
+@container_option
 @logs.tail_option
 @logs.number_option
 @logs.quiet_option
 def run_logs(
-    context: Context, app: App, container: str | None, tail: bool, number: int | None, raw: bool
+    context: Context,
+    app: App | None,
+    container: str | None,
+    named: str | None,
+    tail: bool,
+    number: int | None,
+    raw: bool,
 ) -> None:
-    """Show what one-off containers said, one of them or all."""
-    logs.show(context, app, logs.Wish(container or "run", number, None, tail, raw, as_json=False))
+    """Show what one-off containers said, one of them or all of an app's."""
+    wanted = named or container
+    if app is None or named:
+        app, found = anywhere(context, app, wanted)
+        wanted = found.spec.hostname
+    process = wanted or oneoff.RUN
+    logs.show(context, app, logs.Wish(process, number, None, tail, raw, as_json=False))
 
 
 @command("run:stop", Permission.WRITE)
+@some_app
+@container_argument
+@container_option
+def stop(context: Context, app: App | None, container: str | None, named: str | None) -> None:
+    """End a one-off container, or all of an app's."""
+    wanted = named or container
+    if app is not None and wanted is None:
+        chosen = oneoff.list_containers(context.platform, app)
+    else:
+        app, found = anywhere(context, app, wanted)
+        chosen = [found]
+    for one in chosen:
+        oneoff.stop(context.platform, app, one, f"stopped by {context.caller.name}")
+        context.record("run", f"Stop {one.spec.hostname}", app)
+        context.console.step(f"Stopped {one.spec.hostname} of {app.name}")
+
+
+@command("run:attach", Permission.SECRETS)
 @app_argument
 @click.argument("container", type=CONTAINER_NAMED)
-def stop(context: Context, app: App, container: str) -> None:
-    """End a one-off container."""
-    oneoff.stop(context.platform, app.name, container)
-    context.console.step(f"Stopped {container} of {app.name}")
+def attach(context: Context, app: App, container: str) -> int:
+    """Come back to a one-off container: what it said last, then what it says now.
+
+    Leave it with Ctrl-P Ctrl-Q where it has a terminal.
+    """
+    found = oneoff.list_containers(context.platform, app)
+    chosen = oneoff.find([one for one in found if one.running], app.name, container)
+    if oneoff.is_waited_for(chosen.id):
+        raise PaasError(
+            f"{container} ends with who waits for it: nobody else can be on it",
+            "run it on a terminal (ssh -t), or with run:detached",
+        )
+    return attending.attach(context.platform, chosen, context.console)
+
+
+def anywhere(context: Context, app: App | None, wanted: str | None) -> tuple[App, Container]:
+    """A one-off container by its name in an app, or by its id wherever it is."""
+    if wanted is None:
+        raise UsageError("name an app or a container", "paas run:list shows them")
+    platform = context.platform
+    if app is not None:
+        return app, oneoff.find(oneoff.list_containers(platform, app), app.name, wanted)
+    for one in oneoff.everywhere(platform):
+        owner = fleet.owner(platform, one)
+        if one.id == wanted and owner is not None:
+            return owner, one
+    raise PaasError(f"there is no one-off container with the id {wanted}", "paas run:list")
 
 
 @command("enter", Permission.SECRETS, passthrough=True)
@@ -151,4 +235,23 @@ def enter(context: Context, app: App, words: Sequence[str], container_id: str | 
     if wanted is None and rest and rest[0] != "--":
         wanted = CONTAINER_NAMED.rule(rest.pop(0))
     line = command_line(tuple(rest), required=False)
-    return oneoff.enter(context.platform, app.name, wanted, line, context.console)
+    return entering.enter(context.platform, app.name, wanted, line, context.console)
+
+
+def values(context: Context, app: App | None) -> report.Values:
+    if app is None:
+        return {}
+    found = oneoff.list_containers(context.platform, app)
+    return {"running": str(sum(one.running for one in found))}
+
+
+report.register(
+    report.Namespace(
+        "run", "run", "an app's one-off containers", values,
+        (report.Property(
+            oneoff.AT_ONCE[1], "how many one-off containers of an app may run at once",
+            whole_number(0, 1000, "containers"),
+            lambda context: str(context.platform.settings.runs_at_once),
+        ),),
+    )
+)  # fmt: skip

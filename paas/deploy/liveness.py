@@ -82,9 +82,13 @@ class Vigil:
                     self._watches[one.id] = watches(self._platform, one)
         now = time.monotonic()
         for watch in [one for found in self._watches.values() for one in found]:
-            if watch.due <= now and not watch.under_way:
+            if watch.due <= now and not watch.under_way and not self._is_still(watch):
                 watch.under_way = True
                 self._crew.submit(self._make, watch)
+
+    def _is_still(self, watch: Watch) -> bool:
+        """Whether a container is frozen: it can answer nobody, and nothing is wrong with it."""
+        return self._platform.engine.is_frozen(watch.container.id)
 
     def _make(self, watch: Watch) -> None:
         try:

@@ -1,108 +1,149 @@
-"""One-off containers of an app's release, and extra processes in its running ones."""
+"""One-off containers of an app's release: what they are given, how many there may be, their ends.
+
+What somebody waits for is relayed in attending; extra processes in running containers
+are entered in entering.
+"""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 from paas.console import Console
-from paas.deploy import environment, fleet, policies, relay, room
-from paas.engines.base import Session, Streams
+from paas.deploy import environment, fleet, policies, room
+from paas.engines.base import Session
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Image, Release
 from paas.platform import Platform
 
-SHELL = ("/bin/sh", "-c", "[ -x /bin/bash ] && exec /bin/bash; exec /bin/sh")
-TIMEOUT = "/usr/bin/timeout"
+RUN = "run"
+AT_ONCE = ("run", "at-once")
+
+_lock = threading.Lock()
+_taken: dict[int, set[int]] = defaultdict(set)  # numbers of runs that are being started, by slot
+_reasons: dict[str, str] = {}  # why containers were ended lately, by their ids
+_waited: dict[str, "Waited"] = {}
+REASONS_KEPT = 1000
 
 
-def run(
-    platform: Platform,
-    name: str,
-    argv: Sequence[str],
-    console: Console,
-    environment_: Mapping[str, str] | None = None,
-    *,
-    tty: bool | None = None,
-    ttl_s: int | None = None,
-) -> int:
-    """Run a command in a new container of the current release; its exit code.
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A container that ends with its caller."""
 
-    tty None: a terminal when the caller has one.
+    container: Container
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and what it gets beside its app's own.
+
+    One word alone is a process type, or a whole command line. terminal: its rows and
+    columns. interactive: somebody will type to it.
     """
-    app = platform.store.apps.get(name)
-    room.admit(platform, name, f"a run of {name}")
-    spec = one_off(platform, app, argv, environment_ or {}, ttl_s)
-    interactive = console.is_terminal if tty is None else tty and console.is_terminal
 
-    def start(streams: Streams) -> Session:
-        return platform.engine.spawn(with_terminal(spec, streams), streams)
-
-    through = relay.through_terminal if interactive else relay.through_pipes
-    return through(start, console)
+    words: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ttl_s: int | None = None
+    process: str = RUN
+    job_id: str = ""
+    terminal: tuple[int, int] | None = None
+    interactive: bool = False
 
 
-def with_terminal(spec: ContainerSpec, streams: Streams) -> ContainerSpec:
-    if streams.terminal is None:
-        return spec
-    return replace(spec, environment={"TERM": "xterm-256color", **spec.environment})
+def line_of(image: Image, words: Sequence[str]) -> str:
+    """The command line of words; a process type alone stands for its own."""
+    if len(words) == 1:
+        return image.processes.get(words[0], words[0])
+    return shlex.join(words)
 
 
-def detach(
-    platform: Platform,
-    name: str,
-    argv: Sequence[str],
-    console: Console,
-    environment_: Mapping[str, str] | None = None,
-    *,
-    ttl_s: int | None = None,
-) -> str:
+def detach(platform: Platform, app: App, order: Order, console: Console, actor: str) -> str:
     """Start a command in the background; the name of its container, such as run.4711."""
-    app = platform.store.apps.get(name)
-    room.admit(platform, name, f"a run of {name}")
-    spec = one_off(platform, app, argv, environment_ or {}, ttl_s)
-    logs = platform.settings.state_dir / "logs" / app.name
-    container = platform.engine.start(replace(spec, log=logs / f"{spec.hostname}.{spec.id}.log"))
+    with seat(platform, app, order) as spec:
+        container = platform.engine.start(spec)
     console.check_cancelled()
+    platform.record(app.name, actor, "run", f"Start {container.spec.hostname}")
     return container.spec.hostname
 
 
-def one_off(
-    platform: Platform,
-    app: App,
-    argv: Sequence[str],
-    extra: Mapping[str, str],
-    ttl_s: int | None,
-) -> ContainerSpec:
+@contextmanager
+def seat(platform: Platform, app: App, order: Order) -> Iterator[ContainerSpec]:
+    """What a one-off container is started from, within the block: its number is its own.
+
+    Raises PaasError when there is no room for it, on the disk or beside the app's other runs.
+    """
     release = current(platform, app)
-    index = next_index(platform, app)
-    command = release.image.processes.get(argv[0]) if len(argv) == 1 else None
-    argv_ = environment.launch(release.image, command or shlex.join(argv))
-    if ttl_s:
-        argv_ = timed(release.image, argv_, ttl_s)
-    dyno = f"run.{index}"
+    room.admit(platform, app.name, f"a run of {app.name}")
+    with numbered(platform, app) as number:
+        yield spec_of(platform, app, release, order, number)
+
+
+@contextmanager
+def numbered(platform: Platform, app: App) -> Iterator[int]:
+    """A number that no other one-off container of the app has; PaasError when there are enough."""
+    with _lock:
+        present = list_containers(platform, app)
+        going_on = {one.spec.index for one in present if one.running} | _taken[app.slot]
+        taken = {one.spec.index for one in present} | going_on
+        refuse_too_many(platform, app, len(going_on))
+        number = next(number for number in range(1, len(taken) + 2) if number not in taken)
+        _taken[app.slot].add(number)
+    try:
+        yield number
+    finally:
+        with _lock:
+            _taken[app.slot].discard(number)
+
+
+def refuse_too_many(platform: Platform, app: App, going_on: int) -> None:
+    most = at_once(platform, app)
+    if going_on >= most:
+        raise PaasError(
+            f"{app.name} has {going_on} one-off containers running, and may have {most}",
+            f"wait, stop one (paas run:list {app.name}), or allow more: "
+            f"paas run:set {app.name} at-once {most * 2}",
+        )
+
+
+def at_once(platform: Platform, app: App) -> int:
+    """How many one-off containers the app may have running at once."""
+    return int(policies.number(platform, app, *AT_ONCE, platform.settings.runs_at_once))
+
+
+def spec_of(
+    platform: Platform, app: App, release: Release, order: Order, number: int
+) -> ContainerSpec:
+    dyno = f"{order.process}.{number}"
     values = environment.of_process(platform, app, release.image, dyno, release.config)
+    line = line_of(release.image, order.words)
+    terminal = {"TERM": "xterm-256color"} if order.terminal else {}
+    identity = new_container_id()
     return ContainerSpec(
-        id=new_container_id(),
+        id=identity,
         app=app.name,
         slot=app.slot,
         kind=Kind.RUN,
-        process="run",
-        index=index,
+        process=order.process,
+        index=number,
         layers=release.image.layers,
-        argv=argv_,
-        environment={**values, **extra},
+        argv=environment.launch(release.image, line),
+        environment={**terminal, **values, **order.environment},
         release=release.version,
-        limits=environment.limits(platform, app, "run"),
+        limits=environment.limits(platform, app, order.process),
+        log=platform.logs.directory(app.name) / f"{dyno}.{identity}.log",
+        ttl_s=order.ttl_s,
+        job_id=order.job_id,
+        terminal=order.terminal,
+        interactive=order.interactive,
         **environment.seat(release.image),
     )
-
-
-def timed(image: Image, argv: Sequence[str], ttl_s: int) -> tuple[str, ...]:
-    """The same command, ended after a time; by the image's own `timeout`."""
-    program = TIMEOUT if image.config is None else "timeout"
-    return (program, "-k", "5", str(ttl_s), *argv)
 
 
 def current(platform: Platform, app: App) -> Release:
@@ -114,45 +155,12 @@ def current(platform: Platform, app: App) -> Release:
     return release
 
 
-def next_index(platform: Platform, app: App) -> int:
-    """A number no other one-off container of the app has."""
-    taken = {one.spec.index for one in list_containers(platform, app)}
-    return next(number for number in range(1, len(taken) + 2) if number not in taken)
+# -- what there is ---------------------------------------------------------------------
 
 
 def list_containers(platform: Platform, app: App) -> list[Container]:
     """The app's one-off containers, ended ones included until they are removed."""
-    return [one for one in platform.engine.list(app.name) if one.spec.kind is Kind.RUN]
-
-
-def stop(platform: Platform, name: str, container_name: str) -> None:
-    """End a detached run and remove its container."""
-    app = platform.store.apps.get(name)
-    container = find(list_containers(platform, app), name, container_name)
-    with fleet.in_hand(container.id):
-        platform.engine.stop(container.id, policies.stop_grace_s(platform, app))
-        platform.engine.remove(container.id)
-
-
-def enter(
-    platform: Platform, name: str, wanted: str | None, argv: Sequence[str], console: Console
-) -> int:
-    """Run a command (a shell by default) inside a running container; its exit code."""
-    app = platform.store.apps.get(name)
-    running = [
-        one
-        for one in platform.engine.list(app.name)
-        if one.running and one.spec.kind in (Kind.APP, Kind.RUN)
-    ]
-    container = find(running, name, wanted or "web")
-    words = tuple(argv) or SHELL
-
-    def start(streams: Streams) -> Session:
-        extra = {"TERM": "xterm-256color"} if streams.terminal else {}
-        return platform.engine.execute(container.id, words, extra, streams)
-
-    through = relay.through_terminal if console.is_terminal else relay.through_pipes
-    return through(start, console)
+    return [one for one in everywhere(platform) if one.spec.slot == app.slot]
 
 
 def find(containers: Sequence[Container], app: str, wanted: str) -> Container:
@@ -162,3 +170,62 @@ def find(containers: Sequence[Container], app: str, wanted: str) -> Container:
             return container
     names = ", ".join(sorted(one.spec.hostname for one in containers)) or "none"
     raise PaasError(f"{app} has no running container {wanted}", f"running now: {names}")
+
+
+# -- those that somebody waits for ----------------------------------------------------
+
+
+def waited_for(spec: ContainerSpec, session: Session) -> None:
+    """Have a container that ends with its caller listed beside the others."""
+    address = session.address or IPv4Address(0)
+    _waited[spec.id] = Waited(Container(spec, address, 0, datetime.now(UTC)), session)
+
+
+def no_longer(container_id: str) -> None:
+    _waited.pop(container_id, None)
+
+
+def is_waited_for(container_id: str) -> bool:
+    """Whether it ends with its caller."""
+    return container_id in _waited
+
+
+def everywhere(platform: Platform) -> list[Container]:
+    """Every one-off container of every app."""
+    own = [one.container for one in list(_waited.values())]
+    return [*(one for one in platform.engine.list() if one.spec.kind is Kind.RUN), *own]
+
+
+# -- ends ------------------------------------------------------------------------------
+
+
+def stop(platform: Platform, app: App, container: Container, why: str) -> None:
+    """End a one-off container and remove it. why: as its log and its job will say."""
+    remember_reason(container.id, why)
+    grace_s = policies.stop_grace_s(platform, app)
+    waited = _waited.get(container.id)
+    if waited is not None:
+        waited.session.signal(container.spec.stop_signal)
+        if waited.session.wait(grace_s) is None:
+            waited.session.kill()
+        return
+    with fleet.in_hand(container.id):
+        platform.engine.stop(container.id, grace_s)
+        platform.engine.remove(container.id)
+
+
+def remember_reason(container_id: str, why: str) -> None:
+    with _lock:
+        _reasons[container_id] = why
+        for old in list(_reasons)[:-REASONS_KEPT]:
+            del _reasons[old]
+
+
+def reason(container_id: str) -> str:
+    """Why a container was ended by us; "" when it ended by itself."""
+    return _reasons.get(container_id, "")
+
+
+def time_is_over(spec: ContainerSpec) -> str:
+    """The reason of those that ran for as long as they might."""
+    return f"stopped: its time of {spec.ttl_s} s was over"

@@ -13,9 +13,10 @@ from paas.console import Console
 from paas.engines.base import Session, Streams
 
 CHUNK = 65536
+Start = Callable[[Streams], Session]
 
 
-def through_terminal(start: Callable[[Streams], Session], console: Console) -> int:
+def through_terminal(start: Start, console: Console) -> int:
     """Run a session on the caller's terminal; its exit code. The caller hanging up kills it."""
     session = start(Streams(terminal=console.size()))
     done, finished = os.pipe2(os.O_CLOEXEC)
@@ -67,7 +68,7 @@ def screen(console: Console, session: Session) -> None:
         console.write(data)
 
 
-def through_pipes(start: Callable[[Streams], Session], console: Console) -> int:
+def through_pipes(start: Start, console: Console) -> int:
     """Run a session on three pipes; its exit code. The caller hanging up kills it."""
     stdin, feed = os.pipe2(os.O_CLOEXEC)
     out, stdout = os.pipe2(os.O_CLOEXEC)

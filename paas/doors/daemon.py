@@ -23,6 +23,8 @@ from paas.backup import finishing
 from paas.backup.keeper import Keeper
 from paas.command import Runner
 from paas.console import Console
+from paas.cron.scheduler import Scheduler
+from paas.deploy.expiry import Expiry
 from paas.deploy.supervise import Supervisor
 from paas.doors import journal, memory
 from paas.doors.dispatch import Dispatch, Sessions, say
@@ -120,7 +122,14 @@ def serve(platform: Platform, settings: Settings) -> None:
         platform.start()
         open_doors.callback(platform.close)
         finishing.resume(platform)
+        scheduler = Scheduler(platform)
+        open_doors.callback(scheduler.stop)
+        scheduler.hear()
         supervisor.start()
+        scheduler.start()
+        expiry = Expiry(platform)
+        open_doors.callback(expiry.stop)
+        expiry.start()
         keeper = Keeper(platform)
         open_doors.callback(keeper.stop)
         keeper.start()

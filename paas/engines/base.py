@@ -8,6 +8,7 @@ container's own directory, so a restarted daemon finds everything again.
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +31,48 @@ class Streams:
     stdout: int | None = None
     stderr: int | None = None
     terminal: tuple[int, int] | None = None
+
+
+class Stream(Enum):
+    """Where output of a process came from; all that a terminal shows is OUT."""
+
+    OUT = "out"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process in a container, by its own numbers. state is a letter of proc(5)."""
+
+    pid: int
+    uid: int
+    name: str
+    state: str
+    cpu_seconds: float
+    memory_bytes: int
+
+
+class Wire(Protocol):
+    """One end of a running container's streams. Safe to use from several threads.
+
+    Who is on the wire has to receive: what is not received keeps the container waiting.
+    Several may be on one; each gets everything.
+    """
+
+    def receive(self) -> tuple[Stream, bytes] | None:
+        """What the container said next; None at its end, or once this is closed."""
+
+    def send(self, data: bytes) -> None:
+        """To the standard input of an interactive one; OSError when nobody is there any more."""
+
+    def end_input(self) -> None:
+        """Without a terminal: the end of standard input, for good."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Its terminal has another size now."""
+
+    def close(self) -> None:
+        """Leave; the container goes on. Without a terminal its standard input ends. Idempotent."""
 
 
 class Session(Protocol):
@@ -66,6 +109,21 @@ class Engine(Protocol):
         Returns once the process runs. Raises PaasError, leaving nothing behind.
         """
 
+    def attend(self, spec: ContainerSpec) -> tuple[Container, Wire]:
+        """Start as start does, being on the wire from the first byte on."""
+
+    def attach(self, container_id: str) -> Wire:
+        """Be on a running container's wire from now on; PaasError when it does not run."""
+
+    def freeze(self, container_id: str) -> None:
+        """Stop everything in it where it is, until thaw. PaasError when that cannot be."""
+
+    def thaw(self, container_id: str) -> None:
+        """Let everything in it go on. Idempotent; nothing when it is gone."""
+
+    def is_frozen(self, container_id: str) -> bool:
+        """Whether it is frozen, by the kernel's word."""
+
     def promote(self, container_id: str) -> None:
         """Give an app's container its full weight: until now it had as little as a build.
 
@@ -88,7 +146,13 @@ class Engine(Protocol):
         """Run argv as the container's user, in its namespaces and cgroup."""
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
-        """Its stop signal, up to grace_s, SIGKILL; its exit status. The container stays listed."""
+        """Its stop signal, up to grace_s, SIGKILL; its exit status. The container stays listed.
+
+        A frozen one is thawed first: it hears the signal.
+        """
+
+    def wait(self, container_id: str, timeout_s: float) -> ExitStatus | None:
+        """How a started container ended; None when it still runs after timeout_s, or is unknown."""
 
     def remove(self, container_id: str) -> None:
         """Kill if need be and free every kernel object and file but the log. Idempotent."""
@@ -98,6 +162,9 @@ class Engine(Protocol):
 
     def usage(self, container_id: str) -> Usage:
         """What it uses now."""
+
+    def processes(self, container_id: str) -> "list[Process]":
+        """What runs in it now."""
 
     def written(self, container_id: str) -> Path | None:
         """Where lies what a container has written over its layers; None when it cannot be seen."""

@@ -111,11 +111,11 @@ class Logs:
     def tail(self, spec: ContainerSpec, number: int) -> list[str]:
         """The last lines of one container, as text."""
         directory = spec.log.parent if spec.log else self.directory(spec.app)
-        for trail in files.trails(directory, spec.hostname):
-            if trail.container_id == spec.id:
-                every = line.lines(trail.source, files.last_entries(trail, number))
-                return [one.text for one in deque(every, maxlen=number)]
-        return []
+        return last_lines(directory, spec.hostname, spec.id, number)
+
+    def of_container(self, app: str, name: str, container_id: str, number: int) -> list[str]:
+        """The last lines of one container that may be gone, as text."""
+        return last_lines(self.directory(app), name, container_id, number)
 
     def follow(
         self,
@@ -137,6 +137,15 @@ class Logs:
 
     def directory(self, app: str) -> Path:
         return self.root / app
+
+
+def last_lines(directory: Path, name: str, container_id: str, number: int) -> list[str]:
+    """The last lines that a container of that name and id wrote."""
+    for trail in files.trails(directory, name):
+        if trail.container_id == container_id:
+            every = line.lines(trail.source, files.last_entries(trail, number))
+            return [one.text for one in deque(every, maxlen=number)]
+    return []
 
 
 def merged(sources: Iterable[Iterator[Line]]) -> Iterator[Line]:

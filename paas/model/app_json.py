@@ -7,10 +7,12 @@ error naming the key.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
+from paas.model.job import CONCURRENCY, Job, time_zone, times
 from paas.model.names import ENV_KEY, PROCESS
 
 T = TypeVar("T")
@@ -18,7 +20,6 @@ NO_DEFAULT: Any = object()
 CHECK_TYPES = ("startup", "readiness", "liveness")
 SCHEMES = ("http", "https")
 URL = re.compile(r"https?://[!-~]{1,2000}")
-CONCURRENCY = ("allow", "forbid", "replace")
 WORDS = {
     str: "a string",
     int: "a whole number",
@@ -67,7 +68,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class AppManifest:
-    """A parsed app.json. document is the JSON object as it was written; cron is kept raw."""
+    """A parsed app.json. document is the JSON object as it was written."""
 
     env: dict[str, Variable] = field(default_factory=dict)
     formation: dict[str, int] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class AppManifest:
     first_deploy: str = ""  # scripts.postdeploy: once, after the app's first deploy
     healthchecks: dict[str, tuple[HealthCheck, ...]] = field(default_factory=dict)
     buildpacks: tuple[str, ...] = ()
-    cron: tuple[dict[str, Any], ...] = ()
+    cron: tuple[Job, ...] = ()
     document: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,7 +96,7 @@ def parse(text: str) -> AppManifest:
         first_deploy=scripts.text("postdeploy"),
         healthchecks={name: checks(top, name) for name in top.object("healthchecks")},
         buildpacks=tuple(buildpack(entry) for entry in top.sections("buildpacks", words=True)),
-        cron=tuple(cron(entry) for entry in top.sections("cron")),
+        cron=jobs(top.values),
         document=top.values,
     )
 
@@ -281,11 +282,43 @@ def buildpack(entry: Section) -> str:
     return url
 
 
-def cron(entry: Section) -> dict[str, Any]:
-    """One job: only its shape is checked here, the schedule by who runs it."""
-    for key in ("command", "schedule"):
-        if not entry.text(key):
-            raise wrong(entry.where(key), "must not be empty")
-    entry.get("maintenance", bool, False)
-    entry.choice("concurrency_policy", CONCURRENCY)
-    return entry.values
+def jobs(document: dict[str, Any]) -> tuple[Job, ...]:
+    """The jobs of a whole document; none may be there twice, since nobody could tell them apart."""
+    found: dict[str, Job] = {}
+    for entry in Section("", document).sections("cron"):
+        made = job(entry)
+        if made.id in found:
+            raise wrong(entry.path, "is there twice: the same command at the same times")
+        found[made.id] = made
+    return tuple(found.values())
+
+
+def job(entry: Section) -> Job:
+    """One entry of `cron`."""
+    return Job(
+        command=line(entry, "command"),
+        schedule=fitting(entry, "schedule", times),
+        zone=fitting(entry, "timezone", time_zone) if entry.values.get("timezone") else "",
+        maintenance=entry.get("maintenance", bool, False),
+        concurrency=entry.choice("concurrency_policy", CONCURRENCY),
+    )
+
+
+def line(entry: Section, key: str) -> str:
+    """Text that is there and that a terminal shows on one line."""
+    value = entry.text(key).strip()
+    if not value:
+        raise wrong(entry.where(key), "must not be empty")
+    if not value.isprintable():
+        raise wrong(entry.where(key), "must be one line of printable text")
+    return value
+
+
+def fitting(entry: Section, key: str, rule: Callable[[str], str]) -> str:
+    """Text in the form a rule gives it."""
+    try:
+        return rule(line(entry, key))
+    except UsageError as error:
+        raise PaasError(
+            f"app.json: {entry.where(key)} is wrong: {error.message}", error.hint
+        ) from error

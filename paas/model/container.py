@@ -81,6 +81,9 @@ class ContainerSpec:
     the container. log, when given, is the file conmon appends the streams to. gid None:
     the same as uid. shown are layers seen read-only as /layers/0, /layers/1, ...
     files are single files seen read-only, in place of the platform's own or beside them.
+    terminal: its first process has one, of so many rows and columns. interactive: it reads
+    what those send who attach. log_max_bytes: where not the instance's. ttl_s: how long it
+    may run. job_id: the job a one-off run is of.
     """
 
     id: str
@@ -107,6 +110,11 @@ class ContainerSpec:
     log: Path | None = None
     port: int = 5000
     stop_signal: int = signal.SIGTERM
+    terminal: tuple[int, int] | None = None
+    interactive: bool = False
+    log_max_bytes: int | None = None
+    ttl_s: int | None = None
+    job_id: str = ""
 
     @property
     def hostname(self) -> str:
@@ -169,11 +177,15 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a container uses now."""
+    """What a container uses now, and what went through it since it was started."""
 
     memory_bytes: int = 0
     cpu_seconds: float = 0.0
     pids: int = 0
+    read_bytes: int = 0  # from disks, and written to them
+    written_bytes: int = 0
+    received_bytes: int = 0  # from its network, and sent
+    sent_bytes: int = 0
 
 
 def new_container_id() -> str:

@@ -10,6 +10,7 @@ ACTIONS = {
     "buildpacks": "buildpacks chosen",
     "checks": "health checks enabled, disabled and set",
     "config": "variables set and unset; names only, never a value",
+    "cron": "jobs that ran, with the result; jobs suspended and resumed",
     "deploy": "deploys begun, succeeded and failed; changes of config that cut a release",
     "disk": "the disk nearly full, full, and with room again",
     "domains": "domains added and removed",
@@ -22,10 +23,11 @@ ACTIONS = {
     "resource": "limits set and cleared",
     "restart": "processes started again after they ended",
     "rollback": "returns to an earlier release, asked for or automatic",
+    "run": "one-off runs started in the background and stopped",
     "setting": "properties set",
 }
-# what a crash loop makes any number of
-FREQUENT = ("exit", "restart")
+# what a crash loop or a busy schedule makes any number of
+FREQUENT = ("cron", "exit", "restart")
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,12 @@ class Releases:
             row = connection.execute(select(releases).where(of(app) & releases.c.current)).first()
         return value(row) if row else None
 
+    def versions(self) -> dict[int, int]:
+        """The number of the release that serves, by the app's id."""
+        query = select(releases.c.app_id, releases.c.version).where(releases.c.current)
+        with self._database.read() as connection:
+            return {row.app_id: row.version for row in connection.execute(query)}
+
     def get(self, app: App, version: int) -> Release:
         """One release; PaasError when it never was or is not kept any more."""
         with self._database.read() as connection:

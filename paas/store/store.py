@@ -24,6 +24,7 @@ from paas.store.formation import Formations
 from paas.store.http_auth import HttpAuth
 from paas.store.images import NamedImages
 from paas.store.intake import Intake
+from paas.store.jobs import Jobs
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
 from paas.store.pages import Pages
@@ -86,6 +87,7 @@ class Store:
         self.properties = Properties(self._database)
         self.events = Events(self._database, settings.events_kept)
         self.process_states = ProcessStates(self._database)
+        self.jobs = Jobs(self._database)
         self.images = NamedImages(self._database)
         self.ports = Ports(self._database)
         self.certificates = Certificates(self._database)

@@ -52,6 +52,9 @@ class FakeEngine:
     def usage(self, _container_id: str) -> Usage:
         return Usage(memory_bytes=1 << 20, cpu_seconds=1.5, pids=3)
 
+    def is_frozen(self, _container_id: str) -> bool:
+        return False
+
     def reconcile(self, _keep: Collection[str] | None) -> Sequence[str]:
         return []
 
@@ -293,6 +296,8 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 @pytest.fixture
 def oneoff(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """One-off containers, only remembered."""
     recorder = Recorder()
-    monkeypatch.setattr("paas.commands.run.oneoff", recorder)
+    for name in ("oneoff.detach", "attending.run", "entering.enter"):
+        monkeypatch.setattr(f"paas.commands.run.{name}", getattr(recorder, name.partition(".")[2]))
     return recorder

@@ -13,17 +13,18 @@ def test_run_carries_the_command_line_and_its_exit_code(
     oneoff.answers["run"] = 7
     said = admin("run", "-e", "A=1", "--env", "B=x y", "blog", "--", "sh", "-c", "exit 7", "--help")
     assert said.status == 7
-    (name, (app, line, _, environment, tty, ttl)) = oneoff.calls[0]
-    assert (name, app, line) == ("run", "blog", ["sh", "-c", "exit 7", "--help"])
-    assert (environment, tty, ttl) == ({"A": "1", "B": "x y"}, None, None)
+    (name, (app, order, _)) = oneoff.calls[0]
+    assert (name, app.name) == ("run", "blog")
+    assert order.words == ("sh", "-c", "exit 7", "--help")
+    assert (order.environment, order.ttl_s) == ({"A": "1", "B": "x y"}, None)
 
 
 def test_the_dashes_may_be_left_out_and_flags_stay_the_commands(
     admin: Admin, deployed: App, oneoff: Recorder
 ):
     admin("run", "--no-tty", "--ttl-seconds", "30", "blog", "ls", "-la", "--quiet")
-    _, (_, line, _, _, tty, ttl) = oneoff.calls[0]
-    assert (line, tty, ttl) == (["ls", "-la", "--quiet"], False, 30)
+    _, (_, order, _) = oneoff.calls[0]
+    assert (order.words, order.terminal, order.ttl_s) == (("ls", "-la", "--quiet"), None, 30)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,13 @@ def test_a_run_without_sense_starts_nothing(
     assert oneoff.calls == []
 
 
+def test_a_forced_terminal_is_one_to_be_attached_to(admin: Admin, deployed: App, oneoff: Recorder):
+    oneoff.answers["detach"] = "run.1"
+    admin.ok("run:detached", "--force-tty", "--cron-id", "abc", "blog", "top")
+    order = oneoff.calls[0][1][1]
+    assert (order.terminal, order.interactive, order.job_id) == ((24, 80), True, "abc")
+
+
 @pytest.mark.parametrize("name", ["run", "run:detached"])
 def test_an_app_that_was_never_deployed_says_so(admin: Admin, blog: App, name: str):
     assert "has not been deployed yet" in admin.fails(name, "blog", "ls").err
@@ -61,7 +69,7 @@ def test_runs_are_listed_without_their_command_lines(
     boot(platform, deployed, "run.1", kind=Kind.RUN)
     boot(platform, deployed, "run.2", ExitStatus(3), kind=Kind.RUN)
     said = admin.ok("run:list", "blog")
-    assert "run.1  run1xxxxxx  v1       running" in said
+    assert "run.1  blog  run1xxxxxx  v1       running" in said
     first, second = admin("run:list", "blog", "--format", "json").json()
     assert (first["name"], first["state"]) == ("run.1", "running")
     assert second["state"] == "exited with code 3"
@@ -75,20 +83,42 @@ def test_a_run_is_stopped_by_its_name(admin: Admin, platform: Platform, deployed
     assert "no running container run.1" in admin.fails("run:stop", "blog", "run.1").err
 
 
+def test_all_runs_of_an_app_are_stopped_at_once_and_one_of_any_app_by_its_id(
+    admin: Admin, platform: Platform, deployed: App
+):
+    for name in ("run.1", "run.2", "run.3"):
+        boot(platform, deployed, name, kind=Kind.RUN)
+    admin.ok("run:stop", "--container", "run2xxxxxx")
+    names = [one["name"] for one in admin("run:list", "--format", "json").json()]
+    assert names == ["run.1", "run.3"]
+    assert admin.ok("run:stop", "blog").count("Stopped") == 2
+    assert admin("run:list", "blog", "--format", "json").json() == []
+    assert admin.fails("run:stop").status == 2
+    assert "run9" in admin.fails("run:stop", "--container", "run9xxxxxx").err
+    assert [event.action for event in platform.store.events.list("blog")].count("run") == 3
+
+
+def test_how_many_may_run_at_once_is_a_property(admin: Admin, deployed: App):
+    assert admin.ok("run:report", "blog", "--run-computed-at-once") == "20\n"
+    admin.ok("run:set", "blog", "at-once", "3")
+    assert admin("run:report", "blog", "--format", "json").json()["computed-at-once"] == "3"
+    assert "from 0 to 1000" in admin.fails("run:set", "blog", "at-once", "1001").err
+
+
 @pytest.mark.parametrize(
     ("argv", "wanted", "line"),
     [
-        (("blog",), None, []),
-        (("blog", "web"), "web", []),
-        (("blog", "web.1", "ps", "-ef"), "web.1", ["ps", "-ef"]),
-        (("blog", "web", "--", "ps"), "web", ["ps"]),
-        (("blog", "--", "ps"), None, ["ps"]),
-        (("--container-id", "abcdefghij", "blog", "ps"), "abcdefghij", ["ps"]),
+        (("blog",), None, ()),
+        (("blog", "web"), "web", ()),
+        (("blog", "web.1", "ps", "-ef"), "web.1", ("ps", "-ef")),
+        (("blog", "web", "--", "ps"), "web", ("ps",)),
+        (("blog", "--", "ps"), None, ("ps",)),
+        (("--container-id", "abcdefghij", "blog", "ps"), "abcdefghij", ("ps",)),
     ],
 )
 def test_enter_finds_the_container_and_the_command(
     admin: Admin, deployed: App, oneoff: Recorder,
-    argv: tuple[str, ...], wanted: str | None, line: list[str],
+    argv: tuple[str, ...], wanted: str | None, line: tuple[str, ...],
 ):  # fmt: skip
     oneoff.answers["enter"] = 5
     assert admin("enter", *argv).status == 5

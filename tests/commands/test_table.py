@@ -120,7 +120,8 @@ def test_the_app_may_be_named_by_a_flag(admin: Admin, blog: App, argv: tuple[str
 def test_the_app_flag_reaches_runs_and_reports(admin: Admin, blog: App, oneoff: Recorder):
     oneoff.answers["run"] = 0
     admin.ok("--app", "blog", "run", "-e", "A=1", "ls", "--app", "x")
-    assert oneoff.calls[0][1][0:2] == ("blog", ["ls", "--app", "x"])
+    app, order = oneoff.calls[0][1][:2]
+    assert (app.name, order.words) == ("blog", ("ls", "--app", "x"))
     assert "blog ps information" in admin.ok("--app", "blog", "ps:report")
 
 

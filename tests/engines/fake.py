@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from paas.engines.base import Session, Streams
+from paas.engines.base import Process, Session, Stream, Streams, Wire
 from paas.errors import PaasError
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
 
@@ -33,6 +33,8 @@ class FakeProcess:
         words = list(self.argv)
         if words[:2] == ["/bin/sh", "-c"]:
             words = shlex.split(words[2])
+        if words[:1] == ["/.paas/launch"] and len(words) == 2:
+            words = shlex.split(words[1])
         name, *rest = words
         if name == "fail":
             raise PaasError("the container could not be created: there is no program fail in it")
@@ -94,6 +96,21 @@ class FakeSession:
         self._closed()
 
 
+class FakeWire:
+    """Satisfies engines.base.Wire; nothing is said on it."""
+
+    def receive(self) -> tuple[Stream, bytes] | None:
+        return None
+
+    def send(self, data: bytes) -> None: ...
+
+    def end_input(self) -> None: ...
+
+    def resize(self, rows: int, columns: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class FakeEngine:
     """Satisfies engines.base.Engine. `calls` tells what was asked, in order."""
 
@@ -105,6 +122,7 @@ class FakeEngine:
         self.uppers: dict[str, Path] = {}
         self.connected: dict[str, int] = {}
         self.promoted: set[str] = set()
+        self.still: set[str] = set()
         self._containers: dict[str, Container] = {}
         self._processes: dict[str, FakeProcess] = {}
         self._listeners: list[Callable[[Container], None]] = []
@@ -136,6 +154,12 @@ class FakeEngine:
             self._ended.notify_all()
         for listener in list(self._listeners):
             listener(container)
+
+    def attend(self, spec: ContainerSpec) -> tuple[Container, Wire]:
+        return self.start(spec), FakeWire()
+
+    def attach(self, container_id: str) -> Wire:
+        return FakeWire()
 
     def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:
         self.calls.append(("spawn", spec.id))
@@ -169,6 +193,26 @@ class FakeEngine:
             self._ended.wait_for(lambda: not self._containers[container_id].running, timeout=5)
             return self._containers[container_id].exit
 
+    def wait(self, container_id: str, timeout_s: float) -> ExitStatus | None:
+        def ended() -> Container | None:
+            found = self._containers.get(container_id)
+            return found if found and found.exit else None
+
+        with self._ended:
+            found = self._ended.wait_for(ended, timeout_s)
+        return found.exit if found else None
+
+    def freeze(self, container_id: str) -> None:
+        self.calls.append(("freeze", container_id))
+        self.still.add(container_id)
+
+    def thaw(self, container_id: str) -> None:
+        self.calls.append(("thaw", container_id))
+        self.still.discard(container_id)
+
+    def is_frozen(self, container_id: str) -> bool:
+        return container_id in self.still
+
     def remove(self, container_id: str) -> None:
         self.calls.append(("remove", container_id))
         self._containers.pop(container_id, None)
@@ -181,6 +225,9 @@ class FakeEngine:
 
     def usage(self, container_id: str) -> Usage:
         return self.used.get(container_id, Usage())
+
+    def processes(self, container_id: str) -> "list[Process]":
+        return []
 
     def written(self, container_id: str) -> Path | None:
         return self.uppers.get(container_id)

@@ -4,6 +4,7 @@ import pytest
 
 from paas.errors import PaasError
 from paas.model.app_json import HealthCheck, Variable, parse
+from paas.model.job import Job
 
 
 def test_every_part_is_typed():
@@ -60,7 +61,7 @@ def test_every_part_is_typed():
         HealthCheck(type="liveness", command=("true",), warn=True),
     )
     assert manifest.buildpacks == ("heroku/python", "nodejs")
-    assert manifest.cron == (document["cron"][0],)
+    assert manifest.cron == (Job("echo hi", "0 1 * * *"),)
     assert manifest.document == document
 
 
@@ -102,6 +103,17 @@ def test_an_empty_object_asks_for_nothing():
         ({"buildpacks": {"url": "x"}}, "buildpacks"),
         ({"buildpacks": [{"url": ""}]}, "buildpacks[0].url"),
         ({"cron": [{"command": "x"}]}, "cron[0].schedule"),
+        ({"cron": [{"command": "x", "schedule": "61 * * * *"}]}, "cron[0].schedule"),
+        ({"cron": [{"command": "x\n* * * * * root id", "schedule": "@daily"}]}, "cron[0].command"),
+        (
+            {"cron": [{"command": "x", "schedule": "@daily", "timezone": "Mars/Base"}]},
+            "cron[0].timezone",
+        ),
+        (
+            {"cron": [{"command": "x", "schedule": "@daily", "concurrency_policy": "both"}]},
+            "cron[0].concurrency_policy",
+        ),
+        ({"cron": [{"command": "x", "schedule": "@daily"}] * 2}, "cron[1]"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(document, key):

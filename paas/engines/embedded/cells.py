@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from paas.engines.embedded.cgroups import Cgroups, write
+from paas.engines.embedded.cgroups import Cgroups
+from paas.engines.embedded.hierarchies import write
 
 PREFIX = "cell-"  # the dash keeps it apart from container ids
 

@@ -8,13 +8,14 @@ which containers there are, filled from their directories when the daemon starts
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.command import Runner
-from paas.engines.base import Session, Streams
-from paas.engines.embedded import processes, runtime, session, sockets
+from paas.engines.base import Process, Session, Streams, Wire
+from paas.engines.embedded import listing, processes, runtime, session, sockets
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
 from paas.engines.embedded.cgroups import signal_process
@@ -22,8 +23,11 @@ from paas.engines.embedded.disk import DiskWatch
 from paas.engines.embedded.exits import ExitWatch, classify
 from paas.engines.embedded.index import Index
 from paas.engines.embedded.reconcile import Sweep
+from paas.engines.embedded.stillness import Stillness
 from paas.engines.embedded.stopwatch import Stopwatch
+from paas.engines.embedded.usage import traffic
 from paas.engines.embedded.weights import Weights
+from paas.engines.embedded.wire import attached
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image.layers import Layers
@@ -48,13 +52,14 @@ class EmbeddedEngine:
         self._directories = self._bundles.directories
         self._cgroups = self._bundles.cgroups
         self._weights = Weights(self._cgroups)
+        self._stillness = Stillness(self._cgroups, self._directories)
         self._directories.make()
         self._index = Index(self._directories, self._cgroups)
         self._listeners: list[Callable[[Container], None]] = []
         self._unheard: list[Container] = []
         self._exits = ExitWatch(self._directories.exits, self._ended)
         for container in self._index.load():
-            self._let_go(container.id)
+            self._stillness.let_go(container.id)
             self._exits.track(container.id, container.pid)
         for container in self._index.containers(None):
             layers.holds.take(container.id, [layer.id for layer in container.spec.layers])
@@ -63,6 +68,27 @@ class EmbeddedEngine:
 
     def start(self, spec: ContainerSpec) -> Container:
         """Start under conmon; PaasError, with nothing left behind, when that fails."""
+        return self._start(spec, lambda: None)
+
+    def attend(self, spec: ContainerSpec) -> tuple[Container, Wire]:
+        """Start likewise, being on the wire from the first byte on."""
+        with ExitStack() as undo:
+            wires: list[Wire] = []
+
+            def attach() -> None:
+                wires.append(attached(self._directories.container(spec.id), spec.hostname))
+                undo.callback(wires[0].close)
+
+            container = self._start(spec, attach)
+            undo.pop_all()
+        return container, wires[0]
+
+    def attach(self, container_id: str) -> Wire:
+        """Be on a running container's wire from now on; PaasError when it does not run."""
+        container = self._running(container_id)
+        return attached(self._directories.container(container_id), container.spec.hostname)
+
+    def _start(self, spec: ContainerSpec, created: Callable[[], None]) -> Container:
         watch = Stopwatch()
         with self._index.starting(spec.id):
             spec = self._bundles.held(spec)
@@ -70,23 +96,24 @@ class EmbeddedEngine:
             watch.lap("prepare")
             try:
                 failpoint("boot.prepared")
-                container = self._boot(spec, place, watch)
+                container = self._boot(spec, place, watch, created)
             except BaseException:
                 self._forget(spec.id)
                 raise
         log.info("started %s of %s as %s: %s", spec.hostname, spec.app, spec.id, watch)
         return container
 
-    def _boot(self, spec: ContainerSpec, place: oci.Place, watch: Stopwatch) -> Container:
+    def _boot(
+        self, spec: ContainerSpec, place: oci.Place, watch: Stopwatch, created: Callable[[], None]
+    ) -> Container:
         if spec.log is not None:
             spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._bundles.write_config(spec, place, terminal=None)
+        self._bundles.write_config(spec, place, terminal=spec.terminal)
         watch.lap("config")
-        pid = runtime.create(
-            self._runner, self._directories, spec.id, spec.log, self.settings.log_max_bytes
-        )
+        pid = runtime.create(self._runner, self._directories, spec, self.settings.log_max_bytes)
         failpoint("boot.created")
         watch.lap("create")
+        created()
         self._bundles.connected(spec.id)
         watch.lap("network")
         self._weights.favour()  # runc has made the groups by now
@@ -112,10 +139,18 @@ class EmbeddedEngine:
             return None
         entry.stopping = True
         if not entry.ended.is_set():
+            self._cgroups.thaw(container_id)
             self._signal(container_id, entry.container.pid, entry.container.spec.stop_signal)
             if not entry.ended.wait(grace_s):
                 self._cgroups.kill(container_id)
                 entry.ended.wait(KILL_TIMEOUT_S)
+        return entry.container.exit
+
+    def wait(self, container_id: str, timeout_s: float) -> ExitStatus | None:
+        """How it ended; None when it runs on, or is not known."""
+        entry = self._index.entry(container_id)
+        if entry is None or not entry.ended.wait(timeout_s):
+            return None
         return entry.container.exit
 
     def remove(self, container_id: str) -> None:
@@ -204,11 +239,14 @@ class EmbeddedEngine:
         streams: Streams,
     ) -> Session:
         """Run argv as the container's user, beside what runs there."""
-        container = self.get(container_id)
-        if container is None or not container.running:
-            raise PaasError(f"container {container_id} is not running")
+        container = self._running(container_id)
+        if self.is_frozen(container_id):
+            raise PaasError(
+                f"{container.spec.hostname} is frozen: nothing can be run in it",
+                f"paas ps:thaw {container.spec.app} {container.spec.hostname}",
+            )
         name = f"exec-{secrets.token_hex(4)}"
-        process = oci.process(
+        joining = oci.process(
             container.spec,
             self._bundles.machine(),
             argv=argv,
@@ -216,7 +254,7 @@ class EmbeddedEngine:
             terminal=streams.terminal,
             under_init=False,
         )
-        return self._join(container, name, process, streams)
+        return self._join(container, name, joining, streams)
 
     def _join(
         self, container: Container, name: str, process: dict[str, object], streams: Streams
@@ -252,9 +290,23 @@ class EmbeddedEngine:
         entry = self._index.entry(container_id)
         return entry.container if entry else None
 
+    def _running(self, container_id: str) -> Container:
+        container = self.get(container_id)
+        if container is None or not container.running:
+            raise PaasError(f"container {container_id} is not running")
+        return container
+
     def usage(self, container_id: str) -> Usage:
         """What it uses now."""
-        return self._cgroups.usage(container_id)
+        received, sent = traffic(self.settings.link(container_id))
+        used = self._cgroups.usage(container_id)
+        return replace(used, received_bytes=received, sent_bytes=sent)
+
+    def processes(self, container_id: str) -> "list[Process]":
+        """What runs in it now."""
+        container = self.get(container_id)
+        base = self.settings.uids(container.spec.slot) if container else 0
+        return listing.processes(self._cgroups.pids(container_id), base)
 
     def written(self, container_id: str) -> Path | None:
         """Its writable layer, when it has one of its own."""
@@ -270,20 +322,8 @@ class EmbeddedEngine:
         upper = self.written(container_id)
         if upper is None:
             raise PaasError(f"container {container_id} has no files of its own to be seen")
-        mark = self._directories.frozen(container_id)
-        mark.touch()
-        try:
-            if not self._cgroups.freeze(container_id, still=True):
-                raise PaasError(f"container {container_id} could not be held still")
+        with self._stillness.for_a_moment(container_id):
             yield upper
-        finally:
-            self._let_go(container_id)
-
-    def _let_go(self, container_id: str) -> None:
-        mark = self._directories.frozen(container_id)
-        if mark.exists():
-            self._cgroups.freeze(container_id, still=False)
-            mark.unlink(missing_ok=True)
 
     def listening(self, container_id: str) -> list[tuple[str, int]]:
         """Addresses and ports its processes listen on."""
@@ -297,13 +337,25 @@ class EmbeddedEngine:
             return 0
         return sockets.connections(container.pid, container.spec.port)
 
+    def freeze(self, container_id: str) -> None:
+        """Stop everything in it where it is; PaasError when that cannot be."""
+        self._stillness.freeze(self._running(container_id))
+
+    def thaw(self, container_id: str) -> None:
+        """Let everything in it go on. Idempotent."""
+        self._cgroups.thaw(container_id)
+
+    def is_frozen(self, container_id: str) -> bool:
+        """Whether it is frozen, by the kernel's word."""
+        return self._cgroups.frozen(container_id)
+
     # -- ends ----------------------------------------------------------------------------
 
     def on_exit(self, listener: Callable[[Container], None]) -> None:
-        """Have listener called of every end, those it missed while nobody listened first."""
+        """Have listener called of every end, those that came before any listener first."""
         with self._index.lock:
             self._listeners.append(listener)
-            missed, self._unheard = self._unheard, []
+            missed = list(self._unheard)  # until they are removed: the next one hears of them too
         for container in missed:
             tell(listener, container)
 

@@ -48,6 +48,7 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
         "mounts": tuple(decode_mount(mount) for mount in values["mounts"]),
         "upper": Path(values["upper"]) if values["upper"] else None,
         "log": Path(values["log"]) if values["log"] else None,
+        "terminal": tuple(values["terminal"]) if values.get("terminal") else None,
     }
     return ContainerSpec(**{**values, **converted})
 

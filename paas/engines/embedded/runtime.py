@@ -15,6 +15,7 @@ from pathlib import Path
 
 from paas.command import Runner, missing
 from paas.errors import PaasError
+from paas.model.container import ContainerSpec
 
 RUNC = "/usr/sbin/runc"
 CONMON = "/usr/bin/conmon"
@@ -99,17 +100,20 @@ def runc_exec(
     )
 
 
-def conmon(
-    directories: Directories, container_id: str, log: Path | None, log_max_bytes: int
-) -> tuple[str, ...]:
-    """Create a container under conmon, which goes into the background when that is done."""
-    bundle = directories.container(container_id)
-    sink = ("k8s-file:" + str(log)) if log else "none"
+def conmon(directories: Directories, spec: ContainerSpec, log_max_bytes: int) -> tuple[str, ...]:
+    """Create a container under conmon, which goes into the background when that is done.
+
+    Its terminal, if it has one, goes on when nobody is attached; a pipe's end is the end.
+    """
+    bundle = directories.container(spec.id)
+    sink = ("k8s-file:" + str(spec.log)) if spec.log else "none"
     return (
-        *(CONMON, "--api-version", "1", "--cid", container_id, "--cuuid", container_id),
+        *(CONMON, "--api-version", "1", "--cid", spec.id, "--cuuid", spec.id),
+        *(("--terminal", "--leave-stdin-open") if spec.terminal else ()),
+        *(("--stdin",) if spec.interactive else ()),
         *("--runtime", RUNC, "--runtime-arg", f"--root={directories.runc}"),
         *("--bundle", str(bundle), "--persist-dir", str(bundle), "--full-attach"),
-        *("--container-pidfile", str(directories.pid_file(container_id))),
+        *("--container-pidfile", str(directories.pid_file(spec.id))),
         *("--conmon-pidfile", str(bundle / "conmon.pid")),
         *("--exit-dir", str(directories.exits)),
         *("--log-path", sink, "--log-size-max", str(log_max_bytes), "--no-sync-log"),
@@ -118,11 +122,7 @@ def conmon(
 
 
 def create(
-    runner: Runner,
-    directories: Directories,
-    container_id: str,
-    log: Path | None,
-    log_max_bytes: int,
+    runner: Runner, directories: Directories, spec: ContainerSpec, log_max_bytes: int
 ) -> int:
     """Create a container under conmon; the pid of its first process, which waits to begin.
 
@@ -130,10 +130,11 @@ def create(
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
-        argv = conmon(directories, container_id, log, log_max_bytes)
-        environment = {**GO_ENVIRONMENT, "_OCI_SYNCPIPE": str(writer)}
-        # conmon leaves a file `oom` where it is when the kernel killed for memory
-        home = directories.container(container_id)
+        argv = conmon(directories, spec, spec.log_max_bytes or log_max_bytes)
+        # conmon leaves a file `oom` where it is when the kernel killed for memory, and takes
+        # a terminal over by a socket where it makes its temporary files
+        home = directories.container(spec.id)
+        environment = {**GO_ENVIRONMENT, "_OCI_SYNCPIPE": str(writer), "TMPDIR": str(home)}
         child = runner.spawn(argv, env=environment, cwd=home, pass_fds=(writer,))
     finally:
         os.close(writer)

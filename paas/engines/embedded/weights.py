@@ -9,7 +9,8 @@ scheduler/sched-design-CFS.rst and admin-guide/cgroup-v2.rst; runc's conversion 
 
 from contextlib import suppress
 
-from paas.engines.embedded.cgroups import ROOT, Cgroups, write
+from paas.engines.embedded.cgroups import Cgroups
+from paas.engines.embedded.hierarchies import ROOT, write
 
 APPS_SHARES = 8192  # of all containers; a program of the host has 1024
 DEFAULT_SHARES = 1024

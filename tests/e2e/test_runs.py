@@ -1,0 +1,229 @@
+"""One-off commands: sessions that survive, bounds, frozen processes; through real clients."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pexpect
+import pytest
+
+from tests.e2e.instance import Instance
+from tests.e2e.samples import PLAIN
+
+APP = "oneoffs"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def app(platform: Instance) -> str:
+    """One app for all of this module."""
+    procfile = PLAIN["Procfile"] + "hello: echo $WORD\n"
+    platform.repository(APP).deploy({**PLAIN, "Procfile": procfile})
+    return APP
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(platform: Instance) -> Iterator[None]:
+    yield
+    platform.ok("run:stop", APP)
+
+
+def listed(platform: Instance) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", platform.json("run:list", APP))
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def on_terminal(platform: Instance, *words: str) -> "pexpect.spawn[str]":
+    """A person at the other end of `ssh -tt`."""
+    command = [*platform.ssh_command, "-tt", "-p", str(platform.settings.ssh_port)]
+    return pexpect.spawn(
+        command[0], [*command[1:], "paas@127.0.0.1", *words], dimensions=(31, 97), timeout=30,
+        encoding="utf-8",
+    )  # fmt: skip
+
+
+def session(platform: Instance, *words: str) -> "pexpect.spawn[str]":
+    """A shell in a container, at its prompt."""
+    child = on_terminal(platform, "run", *words, APP, "--", "bash", "--norc")
+    child.sendline("PS1='ready''> '")
+    child.expect("ready> ")
+    return child
+
+
+def test_a_process_type_alone_stands_for_its_command_line(platform: Instance):
+    assert platform.ok("run", "-e", "WORD=from-outside", APP, "hello") == "from-outside\n"
+    assert platform.ok("run", "-e", "WORD=line", APP, "echo $WORD | tr a-z A-Z") == "LINE\n"
+
+
+def test_bytes_go_through_as_they_are_in_both_directions(platform: Instance):
+    data = os.urandom(3 << 20)
+    done = platform.paas("run", APP, "--", "cat", stdin=data)
+    assert done.returncode == 0
+    assert done.stdout == data
+    assert platform.ssh("run", "--no-tty", APP, "cat", stdin=data).stdout == data
+
+
+def test_a_variable_for_a_run_is_in_no_command_line_and_no_list(platform: Instance):
+    name = platform.ok("run:detached", "-e", "TOKEN=canary-value", APP, "sleep", "60").strip()
+    everything = b""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            everything += Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+    assert b"canary-value" not in everything
+    assert "canary-value" not in platform.ok("run:list", APP, "--format", "json")
+    assert platform.ok("enter", APP, name, "printenv", "TOKEN") == "canary-value\n"
+
+
+def test_a_run_ends_when_its_time_is_over(platform: Instance):
+    done = platform.paas("run", "--ttl-seconds", "1", APP, "sleep", "60")
+    assert done.returncode == 124
+    assert b"its time of 1 s was over" in done.stderr
+    platform.ok("run:detached", "--ttl-seconds", "1", APP, "sleep", "60")
+    until(lambda: not listed(platform))
+
+
+def test_a_session_goes_on_without_its_connection_and_is_come_back_to(platform: Instance):
+    child = session(platform)
+    child.sendline("export KEPT=still-here; cd /tmp")
+    child.expect("ready> ")
+    os.kill(child.pid, signal.SIGKILL)
+    child.close(force=True)
+    until(lambda: not listed(platform)[0]["attended"])
+    again = on_terminal(platform, "run:attach", APP, "run.1")
+    again.expect("KEPT=still-here")  # what was shown before
+    again.sendline("echo $KEPT in $PWD; stty size")
+    again.expect("still-here in /tmp")
+    again.expect("31 97")
+    again.sendline("exit 9")
+    again.expect(pexpect.EOF)
+    again.close()
+    assert again.exitstatus == 9
+    until(lambda: not listed(platform))
+
+
+def test_a_session_survives_a_killed_daemon(platform: Instance):
+    child = session(platform)
+    child.sendline("echo before-$((1000 + 1))")
+    child.expect("before-1001")
+    platform.kill()
+    child.expect(pexpect.EOF)
+    child.close()
+    platform.start()
+    (found,) = listed(platform)
+    assert found["terminal"]
+    again = on_terminal(platform, "run:attach", APP, found["name"])
+    again.expect("before-1001")
+    again.sendline("echo after-$((1000 + 2)); exit 4")
+    again.expect("after-1002")
+    again.expect(pexpect.EOF)
+    again.close()
+    assert again.exitstatus == 4
+
+
+def test_leaving_is_two_keys_and_the_terminal_is_as_it_was(platform: Instance):
+    child = session(platform)
+    child.send("\x10\x11")
+    child.expect(f"paas run:attach {APP} run.1")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert [one["name"] for one in listed(platform)] == ["run.1"]
+
+
+def test_interrupts_and_new_sizes_reach_the_program(platform: Instance):
+    child = session(platform)
+    child.sendline("trap 'echo got-''winch' WINCH; sleep 60")
+    child.expect("sleep 60")
+    child.send("\x03")
+    child.expect("ready> ")
+    child.setwinsize(40, 100)
+    child.expect("got-winch")
+    child.sendline("stty size")
+    child.expect("40 100")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+def test_two_may_be_on_one_terminal_and_one_may_leave(platform: Instance):
+    first = session(platform)
+    second = on_terminal(platform, "run:attach", APP, "run.1")
+    second.expect("ready> ")
+    second.sendline("echo to-''both")
+    first.expect("to-both")
+    second.expect("to-both")
+    second.send("\x10\x11")
+    second.expect(pexpect.EOF)
+    first.sendline("exit 3")
+    first.expect(pexpect.EOF)
+    first.close()
+    assert first.exitstatus == 3
+
+
+def test_what_a_terminal_shows_is_not_in_the_apps_log(platform: Instance):
+    child = session(platform)
+    child.sendline("echo canary-on-''terminal; exit")
+    child.expect("canary-on-terminal")
+    child.expect(pexpect.EOF)
+    assert "canary-on-terminal" not in platform.ok("logs", APP, "-n", "10000")
+
+
+def test_a_detached_run_is_followed_and_left(platform: Instance):
+    name = platform.ok(
+        "run:detached", APP, "--", "sh", "-c", "while sleep 0.1; do echo tick; done"
+    ).strip()
+    child = subprocess.Popen([*platform.ssh_to, "run:attach", APP, name], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"tick\n"
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    assert [one["name"] for one in listed(platform)] == [name]
+    assert "tick" in platform.ok("run:logs", APP, name)
+    assert re.search(rf"One off: +{name}", platform.ok("ps:report", APP))
+
+
+def test_an_app_has_no_more_runs_than_it_may(platform: Instance):
+    platform.ok("run:set", APP, "at-once", "1")
+    try:
+        platform.ok("run:detached", APP, "sleep", "60")
+        refused = platform.paas("run", APP, "true")
+        assert refused.returncode == 1
+        assert b"may have 1" in refused.stderr
+        assert platform.paas("run:detached", APP, "true").returncode == 1
+    finally:
+        platform.ok("run:set", APP, "at-once")
+
+
+def test_a_frozen_process_stays_as_it_is_and_goes_on(platform: Instance):
+    platform.ok("ps:freeze", APP, "web")
+    try:
+        assert "frozen (CID" in platform.ok("ps:report", APP, "--status-web.1")
+        refused = platform.paas("enter", APP, "web", "true")
+        assert b"is frozen" in refused.stderr
+        (web,) = cast("list[dict[str, Any]]", platform.json("ps:inspect", APP))
+        assert web["frozen"]
+    finally:
+        platform.ok("ps:thaw", APP)
+    assert platform.get(APP).status_code == 200
+    (thawed,) = cast("list[dict[str, Any]]", platform.json("ps:inspect", APP))
+    assert (thawed["frozen"], thawed["id"]) == (False, web["id"])
+
+
+def test_an_app_with_frozen_processes_is_deployed_and_stopped_as_any_other(platform: Instance):
+    platform.ok("ps:freeze", APP)
+    platform.ok("ps:restart", APP)
+    assert platform.get(APP).status_code == 200
+    assert "running (CID" in platform.ok("ps:report", APP, "--status-web.1")
+    assert "runs no worker" in platform.paas("ps:freeze", APP, "worker").stderr.decode()
