@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paas.backup.plan import Layers, Wanted
-from paas.deploy import arriving, ending, fleet, front, hold, landing, moving, order
+from paas.deploy import arriving, ending, fleet, front, hold, landing, letsencrypt, moving, order
 from paas.deploy.policies import ALL_PROCESSES
 from paas.model.app import App
 from paas.model.check import Mode
@@ -22,7 +22,8 @@ PASSING = frozenset(
     }
 )
 LISTS_OF_PROCESSES = frozenset(("checks", str(mode)) for mode in (Mode.DISABLED, Mode.SKIPPED))
-STATES = frozenset({hold.HELD, front.GUARDED, front.MAINTAINED})  # kept by commands of their own
+# kept by commands of their own
+STATES = frozenset({hold.HELD, front.GUARDED, front.MAINTAINED, letsencrypt.ACTIVE})
 PASSING_GLOBAL = frozenset({"restore", "backup-runs"})
 
 

@@ -15,7 +15,7 @@ from paas.backup.adapting import PASSING
 from paas.backup.descriptors import temporary
 from paas.backup.restoring import turn_back
 from paas.console import Console
-from paas.deploy import arriving, hold, landing, rise, route
+from paas.deploy import arriving, hold, landing, letsencrypt, rise, route
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import operation
 from paas.failpoints import failpoint
@@ -99,7 +99,11 @@ class Cloning:
         return {**row, **fresh, "created_at": datetime.now(UTC)}
 
     def property(self, row: Row) -> Row | None:
-        return None if (row["namespace"], row["key"]) in {*PASSING, hold.HELD} else row
+        return (
+            None
+            if (row["namespace"], row["key"]) in {*PASSING, hold.HELD, letsencrypt.ACTIVE}
+            else row
+        )
 
     def domain_settings(self, row: Row) -> Row:
         return {**row, "defaults": True}

@@ -36,6 +36,7 @@ NAMESPACES = {
     "help": "Show what exists",
     "http-auth": "A password before an app",
     "images": "Every image there is, and carrying them in and out",
+    "letsencrypt": "Certificates that are issued and renewed by themselves",
     "logs": "What apps say",
     "maintenance": "A page in place of an app",
     "mirrors": "Where builds get packages from",

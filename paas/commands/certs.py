@@ -6,7 +6,7 @@ import click
 
 from paas.commands import archives, report
 from paas.commands.context import Context
-from paas.commands.parameters import DOMAIN, TEXT, app_argument
+from paas.commands.parameters import DOMAIN, TEXT, app_argument, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import front, route
@@ -126,10 +126,15 @@ def remove(context: Context, app: App) -> None:
 @command("certs:show", Permission.SECRETS)
 @app_argument
 @click.argument("part", type=click.Choice(["crt", "key"]))
-def show(context: Context, app: App, part: str) -> None:
+@format_option
+def show(context: Context, app: App, part: str, format_: str) -> None:
     """Show an app's certificate with its chain, or its key."""
     found = held(context, app)
-    context.console.write((found.chain if part == "crt" else found.key).encode())
+    text = found.chain if part == "crt" else found.key
+    if format_ == "json":
+        context.console.json({part: text})
+    else:
+        context.console.write(text.encode())
 
 
 def held(context: Context, app: App) -> Certificate:

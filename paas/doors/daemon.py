@@ -25,6 +25,7 @@ from paas.command import Runner
 from paas.console import Console
 from paas.cron.scheduler import Scheduler
 from paas.deploy.expiry import Expiry
+from paas.deploy.renewals import Renewals
 from paas.deploy.supervise import Supervisor
 from paas.doors import journal, memory
 from paas.doors.dispatch import Dispatch, Sessions, say
@@ -136,6 +137,9 @@ def serve(platform: Platform, settings: Settings) -> None:
         housekeeper = Housekeeper(platform)
         open_doors.callback(housekeeper.stop)
         housekeeper.start()
+        renewals = Renewals(platform)
+        open_doors.callback(renewals.stop)
+        renewals.start()
         for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
             door.open()
             open_doors.callback(door.close)

@@ -27,6 +27,7 @@ TEST_PACKAGES = (
     "buildah",
     "umoci",
     "docker-registry",
+    "pebble",
     "busybox-static",
     "gcc",
     "libc6-dev",

@@ -1,9 +1,10 @@
 """Accounts at certificate authorities: who we are there, by server and address."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from sqlalchemy import Column, PrimaryKeyConstraint, String, Table, Text, delete, insert, select
 
+from paas.model.issuance import Account
 from paas.store.database import Database, metadata
 
 acme_accounts = Table(
@@ -15,16 +16,6 @@ acme_accounts = Table(
     Column("key", Text, nullable=False),
     PrimaryKeyConstraint("server", "email"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """uri: what the authority calls the account; key: its private key, PEM."""
-
-    server: str
-    email: str
-    uri: str
-    key: str = field(repr=False)
 
 
 class AcmeAccounts:
@@ -55,3 +46,15 @@ class AcmeAccounts:
                     key=account.key,
                 )
             )
+
+    def list(self) -> Sequence[tuple[str, str]]:
+        """Server and address of every account."""
+        query = select(acme_accounts.c.server, acme_accounts.c.email)
+        with self._database.read() as connection:
+            return [(row.server, row.email) for row in connection.execute(query)]
+
+    def remove(self, server: str, email: str) -> None:
+        """Forget an account."""
+        mine = (acme_accounts.c.server == server) & (acme_accounts.c.email == email)
+        with self._database.write() as connection:
+            connection.execute(delete(acme_accounts).where(mine))

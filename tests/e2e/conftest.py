@@ -22,7 +22,8 @@ def platform() -> Iterator[Instance]:
         build_disk_bytes=512 << 20,
     )
     folder = settings.state_dir.parent / "buildpacks"
-    settings = replace(settings, buildpack_dirs=(str(folder),))
+    trusted = settings.state_dir.parent / "authorities.pem"
+    settings = replace(settings, buildpack_dirs=(str(folder),), ca_bundle=trusted)
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
     instance = Instance(settings)

@@ -15,6 +15,7 @@ from paas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTING_KEYS = (
+    "ca_bundle",
     *("name", "state_dir", "run_dir", "stack_dir", "listen_address", "domain"),
     *("ssh_port", "http_port", "https_port", "uid_base", "subnet_pool"),
     *("boot_timeout_s", "build_timeout_s", "drain_s", "stop_grace_s", "check_wait_s"),

@@ -95,6 +95,7 @@ RULES = (
     Rule("pyroute2", importing("pyroute2"), ("network/",)),
     Rule("jinja2", importing("jinja2"), ("proxy/render.py",)),
     Rule("the database", importing("sqlalchemy", "alembic", "sqlite3"), ("store/",)),
+    Rule("acme", importing("acme", "josepy", "requests"), ("proxy/authorities.py",)),
     Rule("click", importing("click"), ("commands/",)),
     Rule("GitPython", importing("git"), ("git/",)),
     Rule(
