@@ -290,12 +290,11 @@ def scale(
         if any(count > formation.count(kind) for kind, count in counts.items()):
             room.admit(platform, name, f"scaling {name} up", console)
         failpoint("scale.begin")
-        platform.store.formation.set(app, {**before, **counts})
-        if current is None:
-            return
         try:
+            platform.store.formation.set(app, {**before, **counts})
             failpoint("scale.counted")
-            adjust(platform, app, current, console)
+            if current is not None:
+                adjust(platform, app, current, console)
         except BaseException:
             attempt(platform.store.formation.set, app, dict(before))
             raise

@@ -79,11 +79,16 @@ def orphans(platform: Platform) -> None:
 
 
 def unneeded(platform: Platform, candidates: Collection[str]) -> list[Path]:
-    """Take those layers away that no release has and nobody holds; where their files are."""
+    """Take those layers away that no release has and nobody holds; where their files are.
+
+    What is held, as by a container that is still being retired, is looked at once more later.
+    """
     with platform.layers.collecting() as collection:
-        used = needed(platform, candidates)
-        graves = [collection.remove(one) for one in sorted(candidates) if one not in used]
-    return [grave for grave in graves if grave is not None]
+        unused = sorted(set(candidates) - needed(platform, candidates))
+        graves = [grave for one in unused if (grave := collection.remove(one)) is not None]
+    if len(graves) < len(unused):
+        _left.set()
+    return graves
 
 
 def needed(

@@ -109,3 +109,17 @@ def test_an_app_that_is_destroyed_takes_what_only_it_could_use(platform: Platfor
         layer(platform, "deps-2", app=app)  # of a build that is still under way
         prune.everything(platform, app)
         assert present(platform) == ["deps-2", "runtime-1", "source-1"]
+
+
+def test_a_layer_of_no_release_that_is_still_held_goes_once_it_is_let_go(
+    platform: Platform,  # noqa: F811
+    app: App,
+):
+    made = layer(platform, "source-held", app=app)
+    platform.layers.hold("a container", [made])
+    prune.orphans(platform)
+    prune.once_more(platform)
+    assert present(platform) == ["source-held"]
+    platform.layers.let_go("a container")
+    prune.once_more(platform)
+    gone(platform, "source-held")

@@ -142,7 +142,7 @@ def test_a_database_of_a_newer_paas_is_left_alone(settings: Settings):
 
 def test_a_file_that_is_no_database_is_named_in_a_sentence(settings: Settings):
     path_of(settings).write_bytes(b"this is not a database" * 100)
-    with pytest.raises(PaasError, match=r"paas.db failed: file is not a database"):
+    with pytest.raises(PaasError, match=r"paas.db is damaged: file is not a database"):
         Store(settings)
 
 
