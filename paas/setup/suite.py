@@ -36,6 +36,8 @@ PEER_PACKAGES = ("docker.io",)
 CHECKOUT = venv.CHECKOUT
 BIN = venv.VENV / "bin"
 PYTEST = (str(BIN / "python"), "-m", "pytest")
+# the whole suite: as many files side by side as there are processors
+WHOLE = ("--numprocesses", "auto", "--dist", "loadfile")
 SHARED_STACK = Path("/var/cache/paas/stack")
 CHECKS = (
     (str(BIN / "ruff"), "check", "--quiet", "."),
