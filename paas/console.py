@@ -62,15 +62,23 @@ class Console:
         self.stderr = stderr
         self.quiet = quiet
         self.environment = dict(environment or {})
+        self.command = ""  # what the caller asked for, such as ps:restart
         self.cancelled = threading.Event()
+        self._why = "cancelled by the caller"
         self._listeners: list[Callable[[], None]] = []
+        self._overhearing: list[Callable[[bytes], None]] = []
         self._resize_listeners: list[Callable[[int, int], None]] = []
         self._lock = threading.Lock()
 
     # -- the caller going away -------------------------------------------------
 
-    def cancel(self) -> None:
-        """Called by the door when the caller hung up or pressed Ctrl-C."""
+    def cancel(self, why: str = "") -> None:
+        """Called by the door when the caller hung up or pressed Ctrl-C; why: somebody else's word.
+
+        What is cancelled already stays so for the reason it was.
+        """
+        if why and not self.cancelled.is_set():
+            self._why = why
         self.cancelled.set()
         for listener in list(self._listeners):
             listener()
@@ -84,15 +92,27 @@ class Console:
     def check_cancelled(self) -> None:
         """Raise Cancelled when the caller has gone away."""
         if self.cancelled.is_set():
-            raise Cancelled("cancelled by the caller")
+            raise Cancelled(self._why)
 
     def aside(self) -> "Console":
         """A console that says everything on standard error, so that a result stays alone."""
         other = Console(
             self.stdin, self.stderr, self.stderr, quiet=self.quiet, environment=self.environment
         )
+        other.command, other._overhearing = self.command, self._overhearing
         self.on_cancel(other.cancel)
         return other
+
+    # -- being overheard -------------------------------------------------------
+
+    @contextmanager
+    def overheard(self, listener: Callable[[bytes], None]) -> Iterator[None]:
+        """Have a listener told what is said in the block, also what a quiet caller is spared."""
+        self._overhearing.append(listener)
+        try:
+            yield
+        finally:
+            self._overhearing.remove(listener)
 
     # -- speaking ----------------------------------------------------------------
 
@@ -110,19 +130,16 @@ class Console:
 
     def step(self, text: str) -> None:
         """`-----> text`: a step begins."""
-        if not self.quiet:
-            self.line(f"-----> {plain(text)}")
+        self._aloud(f"-----> {plain(text)}")
 
     def heading(self, text: str) -> None:
         """`=====> text`: the result of a whole."""
-        if not self.quiet:
-            self.line(f"=====> {plain(text)}")
+        self._aloud(f"=====> {plain(text)}")
 
     def detail(self, text: str) -> None:
         """Indented under the step."""
-        if not self.quiet:
-            for part in text.splitlines() or [""]:
-                self.line(f"       {plain(part)}")
+        for part in text.splitlines() or [""]:
+            self._aloud(f"       {plain(part)}")
 
     def warn(self, text: str) -> None:
         """` !     text` on standard error."""
@@ -138,7 +155,19 @@ class Console:
         for line in aligned(header, rows):
             self.line(line)
 
+    def _aloud(self, text: str) -> None:
+        """A line that a quiet caller is spared."""
+        if not self.quiet:
+            self.line(text)
+        else:
+            self._told(text.encode(errors="replace") + b"\n")
+
+    def _told(self, data: bytes) -> None:
+        for listener in list(self._overhearing):
+            listener(data)
+
     def _write(self, descriptor: int, data: bytes) -> None:
+        self._told(data)
         view = memoryview(data)
         try:
             with self._lock:

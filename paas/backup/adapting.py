@@ -72,6 +72,10 @@ class Adapting:
         """What was missed elsewhere is not made up for here."""
         return {**row, "handled_until": now()}
 
+    def build(self, row: Row) -> Row:
+        status = "failed" if row["status"] == "running" else row["status"]
+        return {**row, "status": status}
+
     def image(self, row: Row) -> Row:
         return {**row, "image": self.layers.image(row["image"])}
 
@@ -119,6 +123,7 @@ def left_out(_adapting: Adapting, _row: Row) -> None:
 ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "properties": Adapting.property,
     "releases": Adapting.release,
+    "builds": Adapting.build,
     "release_layers": Adapting.release_layer,
     "named_images": Adapting.image,
     "domains": Adapting.domain,

@@ -130,6 +130,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "properties": Cloning.property,
     "domain_settings": Cloning.domain_settings,
     "releases": Cloning.its_release,
+    "builds": none,
     "domains": none,
     "certificates": none,
     "redirects": none,

@@ -17,6 +17,7 @@ NAMESPACES = {
     "backup": "The whole platform in one archive, now or by a schedule",
     "builder": "What builds an app, and from which directory",
     "builder-dockerfile": "Where Dockerfiles are",
+    "builds": "Deploys, those under way too: what they said, and ending them",
     "buildpacks": "Choose what builds an app",
     "certs": "Certificates that apps show",
     "cleanup": "Free space, under dokku's name",

@@ -132,6 +132,7 @@ class Acting:
         out, error = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("out", "error"))
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         console = Console(nothing, out, error, quiet=caller.quiet)
+        console.command = caller.command
         caller.on_cancel(console.cancel)
         try:
             yield console

@@ -17,6 +17,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     builder,
     builder_dockerfile,
     buildpacks,
+    builds,
     certs,
     checks,
     config,
@@ -75,6 +76,7 @@ DEFAULTS = {
     "builder": "builder:report",
     "buildpacks": "buildpacks:list",
     "certs": "certs:report",
+    "builds": "builds:list",
     "checks": "checks:report",
     "config": "config:show",
     "containers": "containers:list",
@@ -154,6 +156,7 @@ def execute(context: Context, words: list[str]) -> int:
         return 0
     if not allowed(context.caller, found.permission):
         raise PermissionDenied(f"{context.caller.name} may not call {found.name}")
+    context.console.command = found.name
     return found.run(context, [f"--app={app}", *words] if app else words)
 
 

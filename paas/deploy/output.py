@@ -1,15 +1,13 @@
-"""A build's output: one pipe, relayed line by line to the pusher and to the build's log."""
+"""A build's output: one pipe, relayed line by line to whoever waits for the build."""
 
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from paas.console import Console, plain
-from paas.model.app import App
 from paas.settings import Settings
 
 LINE_BYTES = 16384
@@ -18,23 +16,12 @@ LINE_BYTES = 16384
 class BuildOutput:
     """Where a build speaks; more than build_log_bytes is dropped with a line that says so."""
 
-    def __init__(self, settings: Settings, app: App | None, console: Console) -> None:
-        """Of an app, whose builds are kept in its log; None: of nobody's, and not kept."""
+    def __init__(self, settings: Settings, console: Console) -> None:
         self._console = console
         self._left = settings.build_log_bytes
-        self._kept = settings.build_logs_kept
-        self._directory = settings.state_dir / "builds" / app.name if app else None
         self._readers: list[threading.Thread] = []
-        self._log: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        if self._directory is None:
-            return self
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ.log")
-        self._log = (self._directory / name).open("wb")
-        for old in sorted(self._directory.glob("*.log"))[: -self._kept]:
-            old.unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -44,8 +31,6 @@ class BuildOutput:
         trace: TracebackType | None,
     ) -> None:
         self.flush()
-        if self._log:
-            self._log.close()
 
     @contextmanager
     def pipe(self) -> Iterator[int]:
@@ -80,5 +65,3 @@ class BuildOutput:
         if self._left <= 0:
             text = "       (the build wrote too much; the rest is not shown)"
         self._console.line(text)
-        if self._log:
-            self._log.write(text.encode() + b"\n")

@@ -15,6 +15,7 @@ from paas.deploy import (
     arriving,
     boot,
     builders,
+    builds,
     earlier,
     ending,
     fleet,
@@ -32,6 +33,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
+from paas.model.build import BuildKind
 from paas.model.ports import HTTP, HTTPS, USUAL
 from paas.model.push import Push
 from paas.model.release import Image, Release
@@ -47,16 +49,19 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
     """Deploy a pushed commit; raises PaasError with the old release serving as before."""
     words = f"Deploy {pushed.new[:8]}"
     with (
+        builds.recorded(platform, pushed.app, console, BuildKind.BUILD, actor, pushed.new),
         operation(platform, pushed.app, console, f"the deploy of {pushed.new[:8]}") as app,
         noted(platform, app.name, actor, "deploy", words, begun=True) as note,
     ):
         refuse_locked(app)
+        builds.at("source")
         console.step(f"Building {app.name} from {pushed.branch} ({pushed.new[:8]})")
         failpoint("source.inspect")
         source = inspect(platform, app, pushed)
         failpoint("source.judged")
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
+        builds.at("build")
         image = builders.build(platform, app, source, config, console)
         also = landing.of(platform, app, pushed)
         new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
@@ -79,10 +84,12 @@ def deploy_image(
     again: also when it is the very image that serves.
     """
     with (
+        builds.recorded(platform, name, console, BuildKind.BUILD, actor),
         operation(platform, name, console, f"the deploy of {words}") as app,
         noted(platform, app.name, actor, "deploy", f"Deploy {words}", begun=True) as note,
     ):
         refuse_locked(app)
+        builds.at("image")
         room.admit(platform, app.name, f"the deploy of {words}", console)
         image, manifest = obtain(app)
         failpoint("image.obtained")
@@ -134,7 +141,10 @@ def redeploy(
         if current is None:
             return None
         config = platform.store.config.merged(app)
-        with noted(platform, name, actor, "deploy", description) as note:
+        with (
+            builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
+            noted(platform, name, actor, "deploy", description) as note,
+        ):
             image = again.image_of(platform, app, current, console)
             new = cut(platform, app, image, config, description, actor, console)
             note.detail = f"{new.name}: {description}"
@@ -147,6 +157,7 @@ def rollback(
 ) -> Release:
     """A new release with the image and the config of an earlier one that worked."""
     with (
+        builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
         operation(platform, name, console, "a rollback") as app,
         noted(platform, name, actor, "rollback", "Rollback") as note,
     ):
@@ -177,6 +188,7 @@ def cut(
             if platform.layers.find(layer.id) is None:
                 raise PaasError(f"layer {layer.id} is not there any more", "push the app again")
         new = platform.store.releases.cut(app, image, config, description, actor, reverts)
+    builds.made(new)
     console.step(f"Releasing {app.name} {new.name}")
     return new
 
@@ -236,6 +248,7 @@ def restart(
 ) -> None:
     """New containers of the current release in place of the running ones."""
     with (
+        builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
         operation(platform, name, console) as app,
         noted(platform, name, actor, "ps", f"Restart {process_type or ''}".strip()),
     ):
@@ -253,6 +266,7 @@ def restart(
 def start(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Start what should run and does not."""
     with (
+        builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
         operation(platform, name, console) as app,
         noted(platform, name, actor, "ps", "Start"),
     ):

@@ -83,6 +83,11 @@ def releases_kept(platform: Platform, app: App) -> int:
     return int(number(platform, app, "gc", "releases-kept", platform.settings.releases_kept))
 
 
+def builds_kept(platform: Platform, app: App) -> int:
+    """How many builds are kept, with all they said."""
+    return int(number(platform, app, "builds", "retention", platform.settings.build_logs_kept))
+
+
 def listed(platform: Platform, app: App, key: str) -> tuple[str, ...]:
     """Process types whose checks are `disabled` or `skipped`."""
     text = platform.store.properties.get(app, "checks", key)

@@ -5,11 +5,12 @@ branch that moved while a push waited is no reason to refuse what builds on it.
 """
 
 from paas.console import Console
-from paas.deploy import landing, pipeline, policies
+from paas.deploy import builds, landing, pipeline, policies
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git.pushes import Registered
 from paas.model.app import App
+from paas.model.build import BuildKind
 from paas.model.push import NOTHING, Push, Update
 from paas.platform import Platform
 from paas.turns import Replaced
@@ -23,6 +24,19 @@ def deploy_in_turn(
     console: Console,
 ) -> None:
     """Deploy a push once it is its turn, and have git find the branch as the pusher saw it."""
+    name, actor = registered.app, registered.actor
+    with builds.recorded(platform, name, console, BuildKind.BUILD, actor, update.new):
+        deploy(platform, registered, update, environment, console)
+
+
+def deploy(
+    platform: Platform,
+    registered: Registered,
+    update: Update,
+    environment: dict[str, str],
+    console: Console,
+) -> None:
+    """Wait, deploy, and see to the branch."""
     name, actor = registered.app, registered.actor
     app = wait_for_turn(platform, registered, update, console)
     at = branch_now(platform, name, update, environment)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from paas.deploy import (
     arriving,
     boot,
+    builds,
     ending,
     fleet,
     front,
@@ -44,6 +45,7 @@ def recover(platform: Platform) -> None:
     """Make the machine and the database say the same; before anything else is done."""
     platform.repositories.end_all()
     platform.store.releases.fail_pending()
+    builds.fail_abandoned(platform)
     with platform.store.view():
         for app in platform.store.apps.list():
             tend(platform, app)

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 
 from paas.console import Console
-from paas.deploy import environment
+from paas.deploy import builds, environment
 from paas.deploy.foreground import attached
 from paas.errors import PaasError
 from paas.model import app_json
@@ -61,6 +61,7 @@ def predeploy(
     """Run app.json's predeploy script; the files it leaves become one more layer."""
     if not manifest.predeploy:
         return image
+    builds.at("predeploy")
     console.step("Running predeploy script")
     upper = platform.layers.new_upper(platform.settings.uids(app.slot))
     try:
@@ -78,6 +79,7 @@ def release_task(platform: Platform, release: Release, app: App, console: Consol
     """Run the Procfile's `release` in the new image; a failure stops the deploy."""
     command = release.image.processes.get(RELEASE)
     if command:
+        builds.at("release")
         console.step(f"Running release task: {command}")
         task(platform, app, release.image, command, console, RELEASE)
 
@@ -87,6 +89,7 @@ def postdeploy(
 ) -> None:
     """Run app.json's postdeploy script once the new release serves; a failure is only told."""
     if script:
+        builds.at("postdeploy")
         console.step("Running postdeploy script")
         try:
             task(platform, app, release.image, script, console, "postdeploy")

@@ -1,10 +1,11 @@
 """Revert: a release that crashes right after its switch gives way to the last healthy one."""
 
 from paas.console import Console, silent
-from paas.deploy import crashes, earlier
+from paas.deploy import builds, crashes, earlier
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import cut, operation, tail
 from paas.model.app import App
+from paas.model.build import BuildKind
 from paas.model.release import Release
 from paas.platform import Platform
 
@@ -23,7 +24,10 @@ def revert(platform: Platform, name: str, version: int) -> Release | None:
             return None
         why = f"{crashed.name} crashed {crashed.crashes} times soon after its switch"
         platform.logs.append(name, f"{why}: rolling back to {target.name}")
-        with noted(platform, name, ACTOR, "rollback", f"{why}: back to {target.name}", begun=True):
+        with (
+            builds.recorded(platform, name, console, BuildKind.DEPLOY, ACTOR),
+            noted(platform, name, ACTOR, "rollback", f"{why}: back to {target.name}", begun=True),
+        ):
             return go_back(platform, app, crashed, target, console)
 
 

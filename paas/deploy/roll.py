@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import boot, fleet, front, handover, health, retire, route
+from paas.deploy import boot, builds, fleet, front, handover, health, retire, route
 from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
@@ -62,6 +62,7 @@ def bring_up(
     also: Also,
 ) -> list[Container]:
     """Start, check and switch; the containers that were replaced."""
+    builds.at("containers")
     failpoint("boot.start")
     new: list[Container] = []
     try:
@@ -71,6 +72,7 @@ def bring_up(
             health.refuse_exited(platform, one)
         failpoint("health.passed")
         console.check_cancelled()
+        builds.at("switch")
         for one in new:
             platform.engine.promote(one.id)
         return switch(platform, app, release, new, also)

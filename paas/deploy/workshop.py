@@ -87,7 +87,7 @@ def workshop(
         cache = platform.settings.state_dir / "cache" / str(app.id)
         cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         make_owned(cache, owner, 0o700)
-        output = undo.enter_context(BuildOutput(platform.settings, app, console))
+        output = undo.enter_context(BuildOutput(platform.settings, console))
         files = undo.enter_context(standins.serving(platform, app, directory, console))
         stack = stacks.of_app(platform, app)
         yield Workshop(platform, app, source, config, directory, output, console, stack, files)

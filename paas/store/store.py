@@ -13,6 +13,7 @@ from paas.store import intake as intake_
 from paas.store.acme_accounts import AcmeAccounts
 from paas.store.apps import Apps
 from paas.store.buildpacks import Buildpacks
+from paas.store.builds import Builds
 from paas.store.certificates import Certificates
 from paas.store.config import Config, build_config
 from paas.store.copies import Copies
@@ -83,6 +84,7 @@ class Store:
         self.limits = ResourceLimits(self._database)
         self.releases = Releases(self._database)
         self.buildpacks = Buildpacks(self._database)
+        self.builds = Builds(self._database)
         self.keys = Keys(self._database)
         self.properties = Properties(self._database)
         self.events = Events(self._database, settings.events_kept)

@@ -4,19 +4,19 @@ Touches: <state_dir>/builds, <run_dir>/builds; the rest through the rooms that o
 """
 
 import re
-import time
+from datetime import UTC, datetime, timedelta
 
-from paas.deploy import patrol, workshop
+from paas.deploy import builds, patrol, policies, workshop
 from paas.model.app import App
 from paas.upkeep.caches import listing
 from paas.upkeep.round import Round
 
-LOG = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z\.log")
+LOG = re.compile(r"[0-9a-z]{14}\.log|[0-9]{8}T[0-9]{6}\.[0-9]{6}Z\.log")
 WORKPLACE = re.compile(r".+\.[0-9a-f]{8}")
 
 
 def build_logs(round_: Round) -> None:
-    """Logs beyond the number kept and those too old, but never an app's newest one."""
+    """Builds beyond the number kept and those too old, but never an app's newest one."""
     for app in round_.apps():
         with round_.undisturbed(app) as mine:
             if mine is not None:
@@ -24,14 +24,16 @@ def build_logs(round_: Round) -> None:
 
 
 def old_logs(round_: Round, app: App) -> None:
-    settings = round_.platform.settings
-    found = listing(settings.state_dir / "builds" / app.name)
-    logs = [path for path in found if LOG.fullmatch(path.name)]
-    before = time.time() - settings.build_logs_s
-    for path in logs[:-1]:
-        beyond = path in logs[: -settings.build_logs_kept]
-        if beyond or path.lstat().st_mtime < before:
+    platform = round_.platform
+    before = datetime.now(UTC) - timedelta(seconds=platform.settings.build_logs_s)
+    kept = policies.builds_kept(platform, app)
+    surplus = platform.store.builds.surplus(app, kept, before)
+    known = {one.id for one in platform.store.builds.list(app)}
+    for path in listing(platform.settings.state_dir / "builds" / app.name):
+        if LOG.fullmatch(path.name) and (path.stem in surplus or path.stem not in known):
             round_.delete("build-log", path, app=app.name)
+    if not round_.wish.dry:
+        builds.forget(platform, app, surplus)
 
 
 def workshops(round_: Round) -> None:

@@ -1,24 +1,30 @@
 """Old build logs and what faults left go; what is somebody's, or nobody knows, stays."""
 
-import os
-import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from paas.deploy import workshop
+from paas.model.build import Build, BuildKind, BuildStatus
 from paas.platform import Platform
 from tests.commands.conftest import Admin, FakeNetworks
 from tests.upkeep.conftest import DAY_S, Collect, freed
 
 
-def build_log(platform: Platform, app: str, number: int, days: float = 0) -> Path:
-    path = platform.settings.state_dir / "builds" / app / f"20260101T0000{number:02}.000000Z.log"
+def build_log(platform: Platform, name: str, number: int, days: float = 0) -> Path:
+    """A build that is over, with its log."""
+    app = platform.store.apps.find(name)
+    then = datetime.now(UTC) - timedelta(days=days)
+    build = Build(f"{number:014}", app.id if app else 0, BuildKind.BUILD, "git-hook", "alice",
+                  "", 1, then, BuildStatus.SUCCEEDED, then, 0)  # fmt: skip
+    if app is not None:
+        platform.store.builds.begin(build)
+    path = platform.settings.state_dir / "builds" / name / f"{build.id}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x" * 5000)
-    os.utime(path, (time.time() - days * DAY_S,) * 2)
     return path
 
 
-def test_build_logs_go_by_number_and_age_and_the_newest_stays(platform: Platform, collect: Collect):
+def test_builds_go_by_number_and_age_and_the_newest_stays(platform: Platform, collect: Collect):
     for name in ("blog", "shop"):
         platform.store.apps.create(name)
     many = [build_log(platform, "blog", number) for number in range(25)]
@@ -26,12 +32,24 @@ def test_build_logs_go_by_number_and_age_and_the_newest_stays(platform: Platform
     notes = many[0].with_name("notes.txt")
     notes.write_text("mine")
     nobodys = build_log(platform, "gone", 1, days=1000)
+    assert len(freed(collect(dry=True), "build-log")) == 7
+    assert len(platform.store.builds.list(platform.store.apps.get("blog"))) == 25
     outcome = collect()
     assert len(freed(outcome, "build-log")) == 7
     assert [path.exists() for path in many] == [False] * 5 + [True] * 20
     assert [path.exists() for path in old] == [False, False, True]
+    assert len(platform.store.builds.list(platform.store.apps.get("blog"))) == 20
     assert notes.exists()
     assert nobodys.exists()
+
+
+def test_logs_of_builds_that_nobody_knows_go(platform: Platform, collect: Collect):
+    platform.store.apps.create("blog")
+    known = build_log(platform, "blog", 1)
+    unknown = known.with_name("20260101T000001.000000Z.log")
+    unknown.write_text("of a former version")
+    collect()
+    assert (known.exists(), unknown.exists()) == (True, False)
 
 
 def test_directories_of_builds_that_are_over_go_and_those_in_use_stay(

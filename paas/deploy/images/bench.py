@@ -81,7 +81,7 @@ def bench(platform: Platform, app: App | None, console: Console) -> Iterator[Ben
         room.admit(platform, name, "taking an image in", console)
     with ExitStack() as undo:
         directory = undo.enter_context(workshop.workplace(platform.settings, name))
-        output = undo.enter_context(BuildOutput(platform.settings, app, console))
+        output = undo.enter_context(BuildOutput(platform.settings, console))
         made = Bench(platform, app, directory, output, console)
         workshop.make_owned(directory, made.uid_base, 0o711)
         yield made
