@@ -9,6 +9,7 @@ from paas.commands.parameters import VERSION, app_argument, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import alias, command
 from paas.deploy import pipeline
+from paas.deploy.release import manifest_of
 from paas.model.app import App
 from paas.model.release import Release
 
@@ -49,14 +50,18 @@ def info(context: Context, app: App, version: int | None, format_: str) -> None:
     store = context.platform.store.releases
     current = store.current(app)
     release = store.get(app, version) if version else pipeline.deployed(context.platform, app)
-    values = {**described(release, current.version if current else 0), **contents(release)}
+    values = {
+        **described(release, current.version if current else 0),
+        **contents(release),
+        **history(context, app, release),
+    }
     if format_ == "json":
         context.console.json(values)
         return
     context.console.heading(f"{app.name} {release.name}")
     width = max(len(key) for key in values) + 2
     for key, value in values.items():
-        text = " ".join(value) if isinstance(value, list) else str(value)
+        text = ", ".join(value) if isinstance(value, list) else str("" if value is None else value)
         context.console.line(f"       {(key.replace('_', ' ') + ':').ljust(width)} {text}".rstrip())
 
 
@@ -84,6 +89,26 @@ def described(release: Release, current: int) -> dict[str, Any]:
         "actor": release.actor,
         "description": release.description,
         "commit": release.image.commit,
+    }
+
+
+def history(context: Context, app: App, release: Release) -> dict[str, Any]:
+    """How a release came to be and how it fared; what it ran, as app.json says."""
+    build = context.platform.store.builds.of_release(app, release.version)
+    says = manifest_of(release)
+    scripts = {
+        "predeploy": says.predeploy,
+        "first deploy postdeploy": says.first_deploy,
+        "postdeploy": says.postdeploy,
+    }
+    return {
+        "build": build.id if build else None,
+        "phases": [f"{one.name}: {one.seconds:.1f}s" for one in build.phases] if build else [],
+        "served_at": f"{release.served_at:%Y-%m-%dT%H:%M:%SZ}" if release.served_at else None,
+        "crashes": release.crashes,
+        "reverts": f"v{release.reverts}" if release.reverts else None,
+        "formation": [f"{kind}: {count}" for kind, count in says.formation.items()],
+        "scripts": [name for name, script in scripts.items() if script],
     }
 
 

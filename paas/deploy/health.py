@@ -53,10 +53,10 @@ def probe(
     """Return once one container is healthy; PaasError with its last log lines otherwise."""
     name = container.spec.hostname
     if not plan:
-        console.step(f"Skipping pre-flight checks ({name})")
+        console.detail(f"Skipping pre-flight checks ({name})")
         refuse_exited(platform, container)
         return
-    console.step(f"Attempting pre-flight checks ({name})")
+    console.detail(f"Attempting pre-flight checks ({name})")
     for check in plan:
         try:
             make(platform, container, check, console)

@@ -7,7 +7,7 @@ another name and ends is told in lifetime.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from paas.console import Console
 from paas.deploy import (
@@ -116,20 +116,12 @@ def serve(
 ) -> Release:
     """From a new image to serving it, with the scripts before and after."""
     config = platform.store.config.merged(app)
+    console.step(f"Releasing {app.name}...")
     image = release.predeploy(platform, app, image, manifest, console)
-    release.prepare_formation(platform, app, manifest)
     new = cut(platform, app, image, config, words, actor, console)
     note.detail = f"{new.name}: {words}"
-    first = platform.store.releases.current(app) is None
-    tail(platform, app, new, console, also)
-    release.postdeploy(platform, new, app, console, scripts(manifest, first=first))
+    tail(platform, app, new, console, also, manifest)
     return new
-
-
-def scripts(manifest: app_json.AppManifest, *, first: bool) -> str:
-    """The commands app.json runs after a deploy; Heroku's postdeploy only after the first one."""
-    wanted = [manifest.postdeploy, manifest.first_deploy if first else ""]
-    return " && ".join(script for script in wanted if script)
 
 
 def redeploy(
@@ -146,6 +138,7 @@ def redeploy(
             noted(platform, name, actor, "deploy", description) as note,
         ):
             image = again.image_of(platform, app, current, console)
+            console.step(f"Releasing {app.name}...")
             new = cut(platform, app, image, config, description, actor, console)
             note.detail = f"{new.name}: {description}"
             tail(platform, app, new, console)
@@ -164,6 +157,7 @@ def rollback(
         target = earlier.target(platform, app, version)
         image = again.image_of(platform, app, target, console)
         description = f"Rollback to {target.name}"
+        console.step(f"Releasing {app.name}...")
         new = cut(platform, app, image, target.config, description, actor, console)
         note.detail = f"{new.name}: {description}"
         tail(platform, app, new, console, earlier.with_config_of(platform, app, target))
@@ -189,7 +183,7 @@ def cut(
                 raise PaasError(f"layer {layer.id} is not there any more", "push the app again")
         new = platform.store.releases.cut(app, image, config, description, actor, reverts)
     builds.made(new)
-    console.step(f"Releasing {app.name} {new.name}")
+    console.detail(f"Release {new.name}: {description}")
     return new
 
 
@@ -199,17 +193,23 @@ def tail(
     new: Release,
     console: Console,
     also: Also = ALONE,
+    manifest: app_json.AppManifest | None = None,
 ) -> None:
-    """From a release to serving it: its task, its containers, the switch, the good news."""
+    """From a release to serving it: its containers, the switch, the good news.
+
+    manifest: what its app.json says, when its image is new; its tasks are run then.
+    """
+    tasks = release.prepared(platform, app, new, manifest, console) if manifest else nullcontext()
     try:
         failpoint("release.pending")
-        if "release" in new.image.processes and new.description.startswith("Deploy"):
-            release.release_task(platform, new, app, console)
-        roll(platform, app, new, boot.wanted(platform, app, new), console, also)
+        with tasks:
+            roll(platform, app, new, boot.wanted(platform, app, new), console, also)
     except BaseException:
         # what fails here too, as on a full disk, the patrol does later
         attempt(platform.store.releases.fail, new)
         raise
+    if manifest:
+        release.postdeploy(platform, new, app, console, manifest.postdeploy)
     attempt(announce, platform, app, new, console)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from paas.console import Console
@@ -16,6 +18,8 @@ from paas.model.release import Image, Release
 from paas.platform import Platform
 
 RELEASE = "release"
+IN_APP_JSON = "app.json"
+FIRST_DEPLOY = ("app-json", "heroku.postdeploy")  # that its task was run
 
 
 def manifest_of(release: Release) -> AppManifest:
@@ -46,23 +50,15 @@ def prepare_config(platform: Platform, app: App, manifest: AppManifest) -> None:
         platform.store.config.set(app, wanted)
 
 
-def prepare_formation(platform: Platform, app: App, manifest: AppManifest) -> None:
-    """On the first deploy, scale as app.json's formation says."""
-    if manifest.formation and platform.store.releases.current(app) is None:
-        counts = dict(platform.store.formation.get(app).counts)
-        missing = {kind: n for kind, n in manifest.formation.items() if kind not in counts}
-        if missing:
-            platform.store.formation.set(app, {**counts, **missing})
+# -- tasks ---------------------------------------------------------------------------
 
 
 def predeploy(
     platform: Platform, app: App, image: Image, manifest: AppManifest, console: Console
 ) -> Image:
     """Run app.json's predeploy script; the files it leaves become one more layer."""
-    if not manifest.predeploy:
+    if not found(console, "predeploy", manifest.predeploy, IN_APP_JSON):
         return image
-    builds.at("predeploy")
-    console.step("Running predeploy script")
     upper = platform.layers.new_upper(platform.settings.uids(app.slot))
     try:
         task(platform, app, image, manifest.predeploy, console, "predeploy", upper=upper)
@@ -75,26 +71,89 @@ def predeploy(
     return replace(image, id=secrets.token_hex(16), layers=(*image.layers, layer))
 
 
-def release_task(platform: Platform, release: Release, app: App, console: Console) -> None:
-    """Run the Procfile's `release` in the new image; a failure stops the deploy."""
-    command = release.image.processes.get(RELEASE)
-    if command:
-        builds.at("release")
-        console.step(f"Running release task: {command}")
+@contextmanager
+def prepared(
+    platform: Platform, app: App, release: Release, manifest: AppManifest, console: Console
+) -> Iterator[None]:
+    """Have done what comes before a new image's containers, which the block puts into service.
+
+    Its release task, what app.json's formation asks for, and on the first deploy the task
+    for that. A failure stops the deploy, and the formation is as it was.
+    """
+    command = release.image.processes.get(RELEASE, "")
+    if found(console, RELEASE, command, "Procfile"):
         task(platform, app, release.image, command, console, RELEASE)
+    with formed(platform, app, manifest):
+        first_deploy(platform, app, release, manifest, console)
+        yield
+
+
+@contextmanager
+def formed(platform: Platform, app: App, manifest: AppManifest) -> Iterator[None]:
+    """As many processes as app.json says, where that is new or has changed."""
+    before = dict(platform.store.formation.get(app).counts)
+    wanted = {**before, **quantities(platform, app, manifest, before)}
+    if wanted != before:
+        platform.store.formation.set(app, wanted)
+    try:
+        yield
+    except BaseException:
+        if wanted != before:
+            with suppress(PaasError, OSError):
+                platform.store.formation.set(app, before)
+        raise
+
+
+def quantities(
+    platform: Platform, app: App, manifest: AppManifest, have: Mapping[str, int]
+) -> dict[str, int]:
+    """What app.json's formation says beyond what it said in the release that serves.
+
+    So ps:scale has the last word until the file says something else. At the first deploy
+    it has had it already.
+    """
+    current = platform.store.releases.current(app)
+    known = have if current is None else manifest_of(current).formation
+    return {
+        kind: count
+        for kind, count in manifest.formation.items()
+        if (kind not in known if current is None else known.get(kind) != count)
+    }
+
+
+def first_deploy(
+    platform: Platform, app: App, release: Release, manifest: AppManifest, console: Console
+) -> None:
+    """Run app.json's postdeploy for first deploys; once, however it ends."""
+    marked = platform.store.properties.get(app, *FIRST_DEPLOY) is not None
+    if marked or platform.store.releases.current(app) is not None:
+        return
+    if found(console, "first deploy postdeploy", manifest.first_deploy, IN_APP_JSON):
+        platform.store.properties.set(app, *FIRST_DEPLOY, "executed")
+        task(platform, app, release.image, manifest.first_deploy, console, "postdeploy")
 
 
 def postdeploy(
     platform: Platform, release: Release, app: App, console: Console, script: str
 ) -> None:
     """Run app.json's postdeploy script once the new release serves; a failure is only told."""
-    if script:
-        builds.at("postdeploy")
-        console.step("Running postdeploy script")
+    console.step("Running post-deploy")
+    if found(console, "postdeploy", script, IN_APP_JSON):
         try:
             task(platform, app, release.image, script, console, "postdeploy")
         except PaasError as error:
             console.warn(f"{error.message}; the release serves all the same")
+
+
+def found(console: Console, name: str, command: str, where: str) -> bool:
+    """Whether there is a task of this name, told as dokku tells it."""
+    builds.at(name)
+    console.step(f"Checking for {name} task")
+    if command:
+        console.detail(f"Executing {name} task from {where}: {command}")
+    else:
+        console.detail(f"No {name} task found, skipping")
+    return bool(command)
 
 
 def task(
@@ -108,7 +167,10 @@ def task(
 ) -> None:
     """Run one command to its end in a container of the image, its output shown."""
     spec = task_spec(platform, app, image, command, name, **changes)
+    label = f"{app.name} {name} task ({spec.id}) output"
+    console.heading(f"Start of {label}")
     status = attached(platform, spec, console, timeout_s=platform.settings.build_timeout_s)
+    console.heading(f"End of {label}")
     if status.code != 0:
         raise PaasError(f"the {name} task {status.reason}", "the lines above say why")
 

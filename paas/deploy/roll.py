@@ -65,6 +65,8 @@ def bring_up(
     builds.at("containers")
     failpoint("boot.start")
     new: list[Container] = []
+    if fresh:
+        console.heading("Processing deployment checks")
     try:
         for group in groups(fresh, manifest_of(release).max_parallel):
             new += begin(platform, app, release, group, console)
@@ -88,7 +90,6 @@ def begin(
     new = boot.start(platform, app, release, slots, console)
     try:
         failpoint("boot.started")
-        console.step("Processing deployment checks")
         failpoint("health.check")
         health.check_all(platform, app, release, new, console)
     except BaseException:
