@@ -1,5 +1,6 @@
 """releases: the versions of an app, and going back to one."""
 
+import json
 from typing import Any
 
 import click
@@ -8,7 +9,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import VERSION, app_argument, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import alias, command
-from paas.deploy import pipeline
+from paas.deploy import materials, pipeline
 from paas.deploy.release import manifest_of
 from paas.model.app import App
 from paas.model.release import Release
@@ -49,7 +50,7 @@ def info(context: Context, app: App, version: int | None, format_: str) -> None:
     """Show one release, the current one by default: what is in it, without any value of config."""
     store = context.platform.store.releases
     current = store.current(app)
-    release = store.get(app, version) if version else pipeline.deployed(context.platform, app)
+    release = wanted(context, app, version)
     values = {
         **described(release, current.version if current else 0),
         **contents(release),
@@ -74,6 +75,40 @@ def rollback(context: Context, app: App, version: int | None) -> None:
         context.platform, app.name, version, context.console, context.caller.name
     )
     context.console.heading(f"{app.name} {new.name}: {new.description}")
+
+
+@command("releases:sbom", Permission.READ)
+@app_argument
+@click.argument("version", type=VERSION, required=False)
+def sbom(context: Context, app: App, version: int | None) -> None:
+    """Print a release's bill of materials, the current one's by default: CycloneDX 1.6, JSON.
+
+    Packages of Debian, Python, npm, Go, Cargo, Maven, RubyGems and Composer that are in its
+    image, with their licences where they say them.
+    """
+    release = wanted(context, app, version)
+    context.console.line(materials.bill(context.platform, app, release, context.console))
+
+
+@command("releases:provenance", Permission.READ)
+@app_argument
+@click.argument("version", type=VERSION, required=False)
+def provenance(context: Context, app: App, version: int | None) -> None:
+    """Print how a release's image came to be: an in-toto statement with SLSA provenance, JSON.
+
+    Commit, buildpacks and stack with their revisions, keys of the layers, who built it and
+    when; variables of the build by name only.
+    """
+    release = wanted(context, app, version)
+    found = materials.statement(context.platform, app, release)
+    context.console.line(json.dumps(found, indent=2))
+
+
+def wanted(context: Context, app: App, version: int | None) -> Release:
+    """The release of that number, or the one that serves."""
+    if version:
+        return context.platform.store.releases.get(app, version)
+    return pipeline.deployed(context.platform, app)
 
 
 alias("rollback", of="releases:rollback")

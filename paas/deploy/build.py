@@ -27,7 +27,7 @@ from paas.model import app_json, procfile
 from paas.model import names as names_rules
 from paas.model.app import App
 from paas.model.buildpack import LONGEST, Reference
-from paas.model.image import Step
+from paas.model.image import Origin, Step
 from paas.model.push import NOTHING, Push
 from paas.model.release import Image, Layer
 from paas.platform import Platform
@@ -219,7 +219,19 @@ def commit(
         commit=shop.source.push.new,
         manifest=shop.source.manifest.document,
         steps=steps(shop, chosen, have, source),
+        origin=origin(shop, chosen, names(results.get("buildpacks"))),
     )
+
+
+def origin(shop: Workshop, chosen: Sequence[Pack], used: Sequence[str]) -> Origin:
+    """The stack, and the buildpacks at their revisions; ours by a hash of their code."""
+    revisions = {pack.reference.text: pack.revision for pack in chosen}
+    ours = set(packs.own())
+    found = tuple(
+        (name, revisions.get(name) or (dependencies.revision(name) if name in ours else ""))
+        for name in (list(revisions) or used)
+    )
+    return Origin(stack=shop.stack.name, stack_digest=shop.stack.digest, packs=found)
 
 
 def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:

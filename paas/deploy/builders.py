@@ -4,7 +4,7 @@ A new way is one more entry of BUILDERS: a name, whether it fits a commit, and h
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paas.console import Console
 from paas.deploy import build as herokuish
@@ -13,8 +13,10 @@ from paas.deploy.images import dockerfile
 from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
+from paas.model.image import Origin
 from paas.model.release import Image
 from paas.platform import Platform
+from paas.version import VERSION
 
 Build = Callable[[Platform, App, Source, dict[str, str], Console], Image]
 Fits = Callable[[Platform, App, Source, dict[str, str]], bool]
@@ -73,5 +75,17 @@ def build(
     seen = build_config.of_build(platform, app, config)
     builder = chosen(platform, app, source, seen)
     image = builder.build(platform, app, source, seen, console)
+    image = replace(image, origin=origin(image, builder, source, seen))
     platform.store.properties.set(app, "builder", "detected", builder.name)
     return image
+
+
+def origin(image: Image, builder: Builder, source: Source, seen: dict[str, str]) -> Origin:
+    """What is known of how an image was built; the builder may have told of its stack."""
+    return replace(
+        image.origin or Origin(),
+        builder=builder.name,
+        variables=tuple(sorted(seen)),
+        root=source.root,
+        program=VERSION,
+    )

@@ -1,7 +1,7 @@
 """The child that errands are done in: `python3 -I -S errand.py`, a line of JSON each way.
 
-Told of trees by the daemon (image/errands), it measures, digests and deletes them, one
-after the other, until its standard input ends. Standard library only.
+Told of trees by the daemon (image/errands), it measures, digests, takes stock of and
+deletes them, one after the other, until its standard input ends. Standard library only.
 """
 
 import errno
@@ -12,11 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [] if __package__ else [str(Path(__file__).resolve().parents[2])]
 
 from paas.image.digest import digest, entries  # noqa: E402 - only after the line above
 from paas.image.durable import remove_tree  # noqa: E402
+from paas.image.inventory import inventory  # noqa: E402
 
 Value = str | int | bool | float | None
 
@@ -71,9 +73,11 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def done(what: str, paths: Sequence[str], uid_base: int = 0) -> Value | dict[str, Value]:
+def done(what: str, paths: Sequence[str], uid_base: int = 0) -> Value | dict[str, Any]:
     """Do one errand; what it found."""
     places = [Path(path) for path in paths]
+    if what == "inventory":
+        return inventory(places[0])
     if what == "measure":
         return measure(places)
     if what == "digest":

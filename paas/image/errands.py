@@ -83,6 +83,11 @@ class Errands:
         """The digest of a layer's content."""
         return str(self._do("digest", path, uid_base=uid_base))
 
+    def inventory(self, path: Path) -> dict[str, Any]:
+        """The packages in a layer (image/inventory); OSError when it cannot be read."""
+        found: dict[str, Any] = self._do("inventory", path)
+        return found
+
     def remove(self, path: Path) -> None:
         """Delete a tree (or file); OSError when something in it cannot be, or is mounted upon."""
         self._do("remove", path)

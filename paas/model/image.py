@@ -61,3 +61,20 @@ class Step:
     words: str
     layer: str = ""
     created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an image was built by and upon, beside its commit: what its provenance tells.
+
+    packs: buildpacks with their revisions, in order. variables: names of those that the build
+    was given, never a value. root: the directory of the repository that was built.
+    """
+
+    builder: str = ""
+    stack: str = ""
+    stack_digest: str = ""
+    packs: tuple[tuple[str, str], ...] = ()
+    variables: tuple[str, ...] = ()
+    root: str = ""
+    program: str = ""

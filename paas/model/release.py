@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from paas.model.image import ImageConfig, Step
+from paas.model.image import ImageConfig, Origin, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Image:
 
     processes maps a process type to its command line (a shell command, run in
     /app by buildpacks/launch). Images that no buildpack made have a config; their
-    command lines are given to its entrypoint. steps: how it came to be, where that is known.
+    command lines are given to its entrypoint. steps and origin: how it came to be, where that
+    is known.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Image:
     manifest: dict[str, object] = field(default_factory=dict)  # app.json, parsed
     config: ImageConfig | None = None
     steps: tuple[Step, ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

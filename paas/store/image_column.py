@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Dialect, TypeDecorator
 
-from paas.model.image import Health, ImageConfig, Step, User
+from paas.model.image import Health, ImageConfig, Origin, Step, User
 from paas.model.release import Image, Layer
 
 LISTS = ("entrypoint", "command", "ports", "volumes", "run_by", "on_build")
@@ -32,8 +32,17 @@ def image(value: dict[str, Any]) -> Image:
         "buildpacks": tuple(value["buildpacks"]),
         "config": config(value.get("config")),
         "steps": tuple(Step(**step) for step in value.get("steps", ())),
+        "origin": origin(value.get("origin")),
     }
     return Image(**found)
+
+
+def origin(value: dict[str, Any] | None) -> Origin | None:
+    """How an image was built; None where that was not noted."""
+    if value is None:
+        return None
+    packs = tuple((str(name), str(revision)) for name, revision in value["packs"])
+    return Origin(**{**value, "packs": packs, "variables": tuple(value["variables"])})
 
 
 def config(value: dict[str, Any] | None) -> ImageConfig | None:

@@ -14,7 +14,7 @@ from paas.failpoints import failpoint
 from paas.image.errands import Errands
 from paas.model.app import App
 from paas.platform import Platform
-from paas.upkeep import caches, layers, leftovers, merge, releases, repositories
+from paas.upkeep import caches, layers, leftovers, merge, releases, repositories, stocktaking
 from paas.upkeep.round import Round, Wish
 from paas.upkeep.waste import Outcome
 
@@ -32,7 +32,11 @@ CERTAIN: tuple[Step, ...] = (
     layers.stray_drafts,
     caches.caches,
 )
-THOROUGH: tuple[Step, ...] = (merge.merge, repositories.repositories)
+THOROUGH: tuple[Step, ...] = (
+    merge.merge,
+    repositories.repositories,
+    stocktaking.take_stock,
+)
 
 
 def collect(

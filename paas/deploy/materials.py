@@ -1,0 +1,82 @@
+"""Materials: what a release's image is made of, and how it came to be, for whoever asks.
+
+What is in a layer is looked at once, by a child, and kept beside the layer: by upkeep at
+leisure, or when somebody asks first. A deploy never waits for it.
+"""
+
+import json
+import re
+from typing import Any
+
+from paas import settings
+from paas.console import Console
+from paas.errors import PaasError
+from paas.image import durable, provenance, sbom
+from paas.image.errands import Errands
+from paas.image.package_records import Package
+from paas.image.sbom import Subject
+from paas.model.app import App
+from paas.model.release import Image, Layer, Release
+from paas.platform import Platform
+from paas.version import VERSION
+
+NOTE = "packages.json"
+REVISION = 1  # raise it when more is found in a layer than before
+# how a build words what a runtime's layer is: `python: runtime 3.13.1`
+RUNTIME = re.compile(r"([a-z][a-z0-9-]*): (?:runtime|toolchain) v?(\d[\w.+-]*)")
+
+
+def bill(platform: Platform, app: App, release: Release, console: Console) -> str:
+    """The release's bill of materials: CycloneDX as JSON. PaasError when layers are gone."""
+    image = release.image
+    found = [*runtimes(image), *sbom.seen(inventories(platform, image, console))]
+    subject = Subject(app.name, release.name, image.id, release.created_at, image.commit)
+    return sbom.document(subject, found, platform.stack.suite, VERSION)
+
+
+def statement(
+    platform: Platform, app: App, release: Release, digests: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The release's provenance; digests: others that its image is known by."""
+    build = platform.store.builds.of_release(app, release.version)
+    return provenance.statement(app.name, release, build, settings.hostname(), digests or {})
+
+
+def runtimes(image: Image) -> list[Package]:
+    """Languages' own programs: their layers say what they are."""
+    found = (RUNTIME.fullmatch(step.words) for step in image.steps)
+    return [Package("generic", match[1], match[2]) for match in found if match]
+
+
+def inventories(platform: Platform, image: Image, console: Console) -> list[dict[str, Any]]:
+    """What is in each layer, bottom first; somebody waits for it."""
+    with platform.layers.leased(), Errands(platform.runner, hurry=True) as errands:
+        console.on_cancel(errands.stop)
+        for layer in image.layers:
+            if platform.layers.find(layer.id) is None:
+                raise PaasError(
+                    f"layer {layer.id} is not here any more, so nobody can look into it",
+                    "only releases whose image is here have a bill of materials",
+                )
+        return [of_layer(platform, errands, layer) for layer in image.layers]
+
+
+def of_layer(platform: Platform, errands: Errands, layer: Layer) -> dict[str, Any]:
+    """A layer's packages, as kept or looked at now; OSError when it cannot be read."""
+    kept = known(platform, layer)
+    if kept is not None:
+        return kept
+    found = {"revision": REVISION, **errands.inventory(platform.layers.path(layer))}
+    path = platform.layers.note(layer, NOTE)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable.write(path, json.dumps(found))
+    return found
+
+
+def known(platform: Platform, layer: Layer) -> dict[str, Any] | None:
+    """What was found in a layer before; None when it is to be looked at."""
+    try:
+        found: dict[str, Any] = json.loads(platform.layers.note(layer, NOTE).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if found.get("revision") == REVISION else None
