@@ -12,7 +12,7 @@ from paas.commands.registry import command
 from paas.deploy import build, packs, policies, stacks
 from paas.deploy.receive import deploy_branches
 from paas.errors import PaasError, PermissionDenied, UsageError
-from paas.model import buildpack, reference
+from paas.model import buildpack, reference, stack
 from paas.model.app import App
 from paas.model.buildpack import Kind
 from paas.model.names import branch_name
@@ -188,14 +188,15 @@ def save(context: Context, app: App, chosen: list[str]) -> None:
 
 
 def stack_name(text: str) -> str:
-    """The usual stack, or an image's name."""
-    return text if text == stacks.USUAL else str(reference.parse(text).tagged)
+    """A stack's name, or an image's."""
+    return text if stack.NAME.fullmatch(text) else str(reference.parse(text).tagged)
 
 
 def present(context: Context, app: App, text: str) -> str:
-    if text != stacks.USUAL:
-        stacks.find(context.platform, app, text)
-    return text
+    if stacks.named(context.platform, text) is not None:
+        return text
+    stacks.find(context.platform, app, text)
+    return str(reference.parse(text).tagged)
 
 
 def values(context: Context, app: App | None) -> dict[str, str]:
@@ -224,7 +225,8 @@ report.register(
         properties=(
             report.Property(
                 stacks.PROPERTY,
-                f"what buildpacks build on: {stacks.USUAL}, or an image that is here, made "
+                f"what buildpacks build on: {stacks.USUAL}, another one of stack:list, or an image "
+                "that is here, made "
                 "FROM paas/stack:build or with python3, bash and tar in it",
                 stack_name,
                 lambda _: stacks.USUAL,

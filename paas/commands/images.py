@@ -11,7 +11,9 @@ from paas.commands.context import Context
 from paas.commands.parameters import APP, TEXT, format_option, printable
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
+from paas.deploy import materials
 from paas.deploy.images import catalogue, exporting, importing, registries, sources
+from paas.deploy.images.catalogue import Named
 from paas.errors import PaasError, UsageError
 from paas.model import oci_export, reference
 from paas.model.app import App
@@ -117,7 +119,14 @@ def named_only(context: Context, text: str, app: App | None) -> str:
     help="archive, for docker load, podman, skopeo and images:import; oci, a layout in a "
     "directory (with --output).",
 )  # fmt: skip
-def export(context: Context, image: str, output: str | None, format_: str) -> None:
+@click.option(
+    "--with-sbom", "documented", is_flag=True,
+    help="A release's bill of materials and its provenance go with it, as documents that refer "
+    "to the image.",
+)  # fmt: skip
+def export(
+    context: Context, image: str, output: str | None, format_: str, documented: bool
+) -> None:
     """Write an image to standard output, as docker save would. IMAGE is a name, APP or APP:v7."""
     named = catalogue.of_words(context.platform, image)
     if format_ == "oci" and output is None:
@@ -130,7 +139,10 @@ def export(context: Context, image: str, output: str | None, format_: str) -> No
     )
     name = export_name(named.name)
     context.record("image", f"Export {named.name}", named.app)
-    with exporting.laid_out(context.platform, named.image, name, created=created) as layout:
+    attach = attached(context, named) if documented else oci_export.nothing
+    with exporting.laid_out(
+        context.platform, named.image, name, created=created, attach=attach
+    ) as layout:
         if target is None:
             exporting.write_archive(layout, context.console.write)
             context.console.check_cancelled()
@@ -140,6 +152,16 @@ def export(context: Context, image: str, output: str | None, format_: str) -> No
             exporting.write_file(layout, target)
     if target is not None:
         context.console.heading(f"{named.name} is in {target}")
+
+
+def attached(context: Context, named: Named) -> oci_export.Attach:
+    """A release's documents; PaasError for an image that is none."""
+    if named.app is None or named.release is None:
+        raise PaasError(
+            f"{named.name} is no release of an app: how it came to be is not known",
+            "export it without --with-sbom",
+        )
+    return materials.documents(context.platform, named.app, named.release, context.console)
 
 
 def export_name(name: str) -> str:

@@ -51,6 +51,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     restore,
     run,
     ssh_keys,
+    stack,
     stats,
     tags,
     transfer,
@@ -96,6 +97,7 @@ DEFAULTS = {
     "releases": "releases:list",
     "resource": "resource:report",
     "ssh-keys": "ssh-keys:list",
+    "stack": "stack:list",
     "tags": "tags:list",
 }
 

@@ -231,7 +231,8 @@ def origin(shop: Workshop, chosen: Sequence[Pack], used: Sequence[str]) -> Origi
         (name, revisions.get(name) or (dependencies.revision(name) if name in ours else ""))
         for name in (list(revisions) or used)
     )
-    return Origin(stack=shop.stack.name, stack_digest=shop.stack.digest, packs=found)
+    stack = shop.stack
+    return Origin(stack=stack.name, stack_digest=stack.digest, packs=found, snapshot=stack.snapshot)
 
 
 def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:

@@ -227,6 +227,8 @@ def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
         "stack": shop.stack.digest,
         "buildpack": revision(*code(plan)),
     }
+    if plan.system and shop.stack.snapshot:  # it has records of all that the stack has
+        parts["snapshot"] = shop.stack.snapshot
     if not plan.shared:
         parts["app"] = shop.app.id
         parts["config"] = {k: v for k, v in shop.config.items() if BUILD_CONFIG.fullmatch(k)}

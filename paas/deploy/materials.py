@@ -6,6 +6,7 @@ leisure, or when somebody asks first. A deploy never waits for it.
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from paas import settings
@@ -16,6 +17,7 @@ from paas.image.errands import Errands
 from paas.image.package_records import Package
 from paas.image.sbom import Subject
 from paas.model.app import App
+from paas.model.oci_export import Attach, Attachment, encoded
 from paas.model.release import Image, Layer, Release
 from paas.platform import Platform
 from paas.version import VERSION
@@ -29,7 +31,7 @@ RUNTIME = re.compile(r"([a-z][a-z0-9-]*): (?:runtime|toolchain) v?(\d[\w.+-]*)")
 def bill(platform: Platform, app: App, release: Release, console: Console) -> str:
     """The release's bill of materials: CycloneDX as JSON. PaasError when layers are gone."""
     image = release.image
-    found = [*runtimes(image), *sbom.seen(inventories(platform, image, console))]
+    found = [*runtimes(image), *sbom.seen(inventories(platform, image.layers, console))]
     subject = Subject(app.name, release.name, image.id, release.created_at, image.commit)
     return sbom.document(subject, found, platform.stack.suite, VERSION)
 
@@ -42,23 +44,45 @@ def statement(
     return provenance.statement(app.name, release, build, settings.hostname(), digests or {})
 
 
+def documents(platform: Platform, app: App, release: Release, console: Console) -> Attach:
+    """Both, as what goes with an exported image: by its manifest's digest."""
+    made = bill(platform, app, release, console).encode()
+
+    def attach(digest: str) -> Iterator[Attachment]:
+        told = statement(platform, app, release, {"sha256": digest.removeprefix("sha256:")})
+        yield Attachment(sbom.MEDIA_TYPE, made)
+        yield Attachment(provenance.MEDIA_TYPE, encoded(told))
+
+    return attach
+
+
 def runtimes(image: Image) -> list[Package]:
     """Languages' own programs: their layers say what they are."""
     found = (RUNTIME.fullmatch(step.words) for step in image.steps)
     return [Package("generic", match[1], match[2]) for match in found if match]
 
 
-def inventories(platform: Platform, image: Image, console: Console) -> list[dict[str, Any]]:
+def debian_packages(
+    platform: Platform, layers: Sequence[Layer], console: Console
+) -> dict[str, str]:
+    """Debian's packages in layers that lie upon each other: versions by name:architecture."""
+    found = sbom.seen(inventories(platform, layers, console))
+    return {one.name: one.version for one in found if one.type == "deb"}
+
+
+def inventories(
+    platform: Platform, layers: Sequence[Layer], console: Console
+) -> list[dict[str, Any]]:
     """What is in each layer, bottom first; somebody waits for it."""
     with platform.layers.leased(), Errands(platform.runner, hurry=True) as errands:
         console.on_cancel(errands.stop)
-        for layer in image.layers:
+        for layer in layers:
             if platform.layers.find(layer.id) is None:
                 raise PaasError(
                     f"layer {layer.id} is not here any more, so nobody can look into it",
                     "only releases whose image is here have a bill of materials",
                 )
-        return [of_layer(platform, errands, layer) for layer in image.layers]
+        return [of_layer(platform, errands, layer) for layer in layers]
 
 
 def of_layer(platform: Platform, errands: Errands, layer: Layer) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def needed(
         if besides is None or one.app_id != besides.id
         for layer in one.image.layers
     }
+    stacks = platform.store.stacks.list()
+    named |= {layer.id for one in stacks if one.current for layer in (*one.run, *one.build)}
     releases_ = platform.store.releases
     return named | releases_.layers_needed(among, besides=besides, without=without)
 

@@ -16,6 +16,7 @@ from paas.image.debian import MOUNT_POINTS
 from paas.model.app import App
 from paas.model.container import APP_UID, ExitStatus
 from paas.model.release import Image, Layer
+from paas.model.stack import Snapshot
 from paas.platform import Platform
 
 USUAL = "heroku-24"
@@ -27,9 +28,10 @@ OURS_TO_SAY = ("HOME", "STACK", "PORT")
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What lies under everything a build makes. digest: changes with it.
+    """What lies under everything a build makes.
 
-    environment: what its image says to every process.
+    digest: changes with what it is made of, but not with Debian's updates of that, for which
+    a new snapshot of it is made. environment: what its image says to every process.
     """
 
     name: str
@@ -37,19 +39,38 @@ class Base:
     build: tuple[Layer, ...]
     digest: str
     environment: dict[str, str] = field(default_factory=dict)
+    snapshot: str = ""
 
 
 def of_app(platform: Platform, app: App) -> Base:
     """The stack of an app; PaasError when its image is not here or not for its eyes."""
     name = policies.value(platform, app, "buildpacks", PROPERTY) or USUAL
-    if name == USUAL:
-        stack = platform.stack
-        return Base(name, stack.run_layers, stack.build_layers, stack.digest)
+    if (stack := named(platform, name)) is not None:
+        return stack
     image = find(platform, app, name)
     layers = (*image.layers, stage(platform))
     ids = "\n".join(layer.id for layer in layers)
     spoken = {key: text for key, text in image.environment.items() if key not in OURS_TO_SAY}
     return Base(name, layers, layers, hashlib.sha256(ids.encode()).hexdigest()[:12], spoken)
+
+
+def named(platform: Platform, name: str) -> Base | None:
+    """A stack of ours as builds take it now: its newest snapshot; None for a name of none."""
+    made = platform.store.stacks.current(name)
+    if made is not None and is_here(platform, made):
+        return Base(name, made.run, made.build, made.digest, snapshot=made.id)
+    if name == USUAL:
+        stack = platform.stack
+        return Base(name, stack.run_layers, stack.build_layers, stack.digest)
+    if made is not None:
+        raise PaasError(f"parts of the stack {name} are not here", f"paas stack:update {name}")
+    return None
+
+
+def is_here(platform: Platform, made: Snapshot) -> bool:
+    """Whether a snapshot may serve: it is whole, and of the usual stack as this version has it."""
+    whole = all(platform.layers.find(one.id) for one in (*made.run, *made.build))
+    return whole and (made.name != USUAL or made.digest == platform.stack.digest)
 
 
 def find(platform: Platform, app: App | None, name: str) -> Image:
@@ -59,7 +80,7 @@ def find(platform: Platform, app: App | None, name: str) -> Image:
         raise PaasError(
             f"there is no image {name[:120]} here to be a stack",
             f"take it in with paas images:import {name[:120]} docker://..., or see paas "
-            f"images:list; the usual stack is {USUAL}",
+            f"images:list; the usual stack is {USUAL}, others are in paas stack:list",
         )
     if not all(platform.layers.find(layer.id) for layer in found.image.layers):
         raise PaasError(f"parts of the image {name[:120]} are not here any more", "import it again")

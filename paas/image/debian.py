@@ -63,16 +63,23 @@ QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "tr
 Progress = Callable[[str], None]
 
 
-def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: Progress) -> None:
+def install_run(
+    suite: str,
+    upper: Path,
+    lists: Path,
+    runner: Runner,
+    progress: Progress,
+    packages: Sequence[str] = RUN,
+) -> None:
     """Fill an upper with the run variant; apt's package lists are left in `lists`."""
     if not KEYRING.exists():
         raise PaasError(f"{KEYRING} is missing", "apt-get install debian-archive-keyring")
     aside = TemporaryDirectory(dir=upper.parent.parent)
-    with aside as base, volatile_overlay(Path(base), upper) as root:
+    with aside as base, volatile_overlay((Path(base),), upper) as root:
         configuration = lists.with_name("slim")
         configuration.write_text("".join(f"path-exclude=/usr/share/{d}/*\n" for d in UNWANTED))
         sources = mirrors.of_host().sources(suite, KEYRING)
-        command = bootstrap(suite, root, sources, configuration, proxies(runner))
+        command = bootstrap(suite, root, packages, sources, configuration, proxies(runner))
         follow(runner, command, lambda line: stage(line, progress))
     shutil.rmtree(lists, ignore_errors=True)
     (upper / LISTS).rename(lists)
@@ -81,15 +88,21 @@ def install_run(suite: str, upper: Path, lists: Path, runner: Runner, progress: 
 
 
 def install_build(
-    suite: str, run: Path, upper: Path, lists: Path, runner: Runner, progress: Progress
+    suite: str,
+    run: Path,
+    upper: Path,
+    lists: Path,
+    runner: Runner,
+    progress: Progress,
+    packages: Sequence[str] = BUILD,
 ) -> None:
     """Add the build variant's packages to an upper over the run layer.
 
     Apt's lists stay in it, and copies of both variants' status: buildpacks/lifecycle/debian.py
     asks them what an app's own packages need, whatever lies above.
     """
-    progress(f"Installing {len(BUILD)} packages that builds need")
-    with installed(suite, BUILD, run, upper, lists, runner, progress) as root:
+    progress(f"Installing {len(packages)} packages that builds need")
+    with installed(suite, packages, run, upper, lists, runner, progress) as root:
         shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
         shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
 
@@ -115,10 +128,8 @@ def installed(
 
     What installing left and running never reads is dropped at the end.
     """
-    with volatile_overlay(run, upper) as root, inhabited(root):
-        (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
-        apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
-        inside = (*APART, f"--root={root}", "--mount-proc", *apt)
+    with volatile_overlay((run,), upper) as root, inhabited(root):
+        inside = apt_inside(root, suite, runner)
         if lists.is_dir():
             shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
         else:
@@ -128,9 +139,55 @@ def installed(
     finish(upper)
 
 
+def apt_inside(root: Path, suite: str, runner: Runner) -> tuple[str, ...]:
+    """The start of an apt-get command that works on an inhabited root, from this host's mirrors."""
+    (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
+    apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
+    return (*APART, f"--root={root}", "--mount-proc", *apt)
+
+
+@contextmanager
+def brought_up(
+    suite: str,
+    lower: Sequence[Path],
+    upper: Path,
+    packages: Sequence[str],
+    lists: Path,
+    runner: Runner,
+    progress: Progress,
+    *,
+    ask: bool,
+) -> Iterator[Path]:
+    """The root of an upper over others, bottom first, all in it as new as apt's lists say.
+
+    packages: further ones to install. ask: the mirror for what is newer than the lists.
+    """
+    with volatile_overlay(lower, upper) as root, inhabited(root):
+        inside = apt_inside(root, suite, runner)
+        shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
+        if ask:
+            follow(runner, (*inside, "update"), ignored)
+        follow(runner, (*inside, "dist-upgrade"), lambda line: stage(line, progress))
+        if packages:
+            follow(runner, (*inside, "install", *packages), lambda line: stage(line, progress))
+        yield root
+    finish(upper)
+
+
+def pending(suite: str, lower: Sequence[Path], upper: Path, runner: Runner) -> list[str]:
+    """What apt would bring up to date in a root, as it says it; the upper is of no use after."""
+    with volatile_overlay(lower, upper) as root, inhabited(root):
+        inside = apt_inside(root, suite, runner)
+        follow(runner, (*inside, "update"), ignored)
+        said: list[str] = []
+        follow(runner, (*inside, "--simulate", "dist-upgrade"), said.append)
+    return [line for line in said if line.startswith("Inst ")]
+
+
 def bootstrap(
     suite: str,
     root: Path,
+    packages: Sequence[str],
     sources: Sequence[str],
     configuration: Path,
     proxy: dict[str, str],
@@ -143,7 +200,7 @@ def bootstrap(
         *(f'--aptopt={name} "{value}"' for name, value in options.items()),
         "--dpkgopt=force-unsafe-io",
         f"--extract-hook=upload {configuration} /etc/dpkg/dpkg.cfg.d/slim",
-        f"--include={','.join(RUN)}",
+        f"--include={','.join(packages)}",
         *(suite, str(root), *sources),
     )
 
@@ -172,11 +229,15 @@ def proxies(runner: Runner) -> dict[str, str]:
 
 
 @contextmanager
-def volatile_overlay(base: Path, upper: Path) -> Iterator[Path]:
-    """A writable view of base that never waits for the disk; changes land in upper."""
+def volatile_overlay(lower: Sequence[Path], upper: Path) -> Iterator[Path]:
+    """A writable view of others, bottom first, that never waits for the disk.
+
+    Changes land in upper.
+    """
     root, work = upper.parent / "root", upper.parent / "work"
     root.mkdir()
-    options = [("lowerdir", base), ("upperdir", upper), ("workdir", work)]
+    below = ":".join(str(path) for path in reversed(lower))
+    options = [("lowerdir", below), ("upperdir", upper), ("workdir", work)]
     data = ",".join(f"{name}={path}" for name, path in options)
     mounts.mount_classic("overlay", root, 0, f"{data},volatile,redirect_dir=off,metacopy=off")
     try:

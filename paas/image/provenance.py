@@ -100,6 +100,7 @@ def dependencies(app: str, image: Image, origin: Origin) -> Iterator[dict[str, A
         yield {
             "uri": f"urn:paas:stack:{origin.stack}",
             "digest": {"paasStack": origin.stack_digest},
+            **({"annotations": {"snapshot": origin.snapshot}} if origin.snapshot else {}),
         }
 
 

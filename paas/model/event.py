@@ -25,6 +25,7 @@ ACTIONS = {
     "rollback": "returns to an earlier release, asked for or automatic",
     "run": "one-off runs started in the background and stopped",
     "setting": "properties set",
+    "stack": "stacks made, updated and removed",
 }
 # what a crash loop or a busy schedule makes any number of
 FREQUENT = ("cron", "exit", "restart")

@@ -68,7 +68,8 @@ class Origin:
     """What an image was built by and upon, beside its commit: what its provenance tells.
 
     packs: buildpacks with their revisions, in order. variables: names of those that the build
-    was given, never a value. root: the directory of the repository that was built.
+    was given, never a value. root: the directory of the repository that was built. snapshot:
+    which making of the stack it stands on, "" for the first.
     """
 
     builder: str = ""
@@ -78,3 +79,4 @@ class Origin:
     variables: tuple[str, ...] = ()
     root: str = ""
     program: str = ""
+    snapshot: str = ""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import platform
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ EPOCH = "1970-01-01T00:00:00Z"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+EMPTY, EMPTY_DATA = "application/vnd.oci.empty.v1+json", b"{}"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -34,6 +35,29 @@ class Tar:
     diff_id: str
     bytes: int
     step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A document that goes with an image, such as its bill of materials."""
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """An attachment as a layout has it: its entry in the index, and its blobs."""
+
+    listed: dict[str, Any]
+    blobs: tuple[bytes, ...]
+
+
+Attach = Callable[[str], Iterable[Attachment]]
+
+
+def nothing(_digest: str) -> Iterable[Attachment]:
+    return ()
 
 
 def described(image: Image, tars: Sequence[Tar], created: str) -> dict[str, Any]:
@@ -154,11 +178,18 @@ def pair(image: Image, tars: Sequence[Tar], created: str) -> tuple[bytes, bytes]
     return config, manifest
 
 
-def documents(image: Image, tars: Sequence[Tar], name: str, created: str) -> dict[str, bytes]:
-    """Every file of the image's layout and archive but the layers, by name."""
+def documents(
+    image: Image, tars: Sequence[Tar], name: str, created: str, attach: Attach = nothing
+) -> dict[str, bytes]:
+    """Every file of the image's layout and archive but the layers, by name.
+
+    attach: what goes with it, by its manifest's digest.
+    """
     config, manifest = pair(image, tars, created)
+    subject = descriptor(MANIFEST, digest(manifest), len(manifest))
+    attached = [referrer(one, subject) for one in attach(digest(manifest))]
     listed = {
-        **descriptor(MANIFEST, digest(manifest), len(manifest)),
+        **subject,
         "annotations": {
             "io.containerd.image.name": name,
             "org.opencontainers.image.ref.name": name,
@@ -171,11 +202,30 @@ def documents(image: Image, tars: Sequence[Tar], name: str, created: str) -> dic
     }
     return {
         "oci-layout": encoded({"imageLayoutVersion": "1.0.0"}),
-        "index.json": encoded({"schemaVersion": 2, "manifests": [listed]}),
+        "index.json": encoded(
+            {"schemaVersion": 2, "manifests": [listed, *(one.listed for one in attached)]}
+        ),
         "manifest.json": encoded([docker]),
         blob(digest(config)): config,
         blob(digest(manifest)): manifest,
+        **{blob(digest(data)): data for one in attached for data in one.blobs},
     }
+
+
+def referrer(one: Attachment, subject: dict[str, Any]) -> Referrer:
+    """A manifest that refers to the image's (OCI 1.1, "guidelines for artifact usage")."""
+    manifest = encoded(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": one.media_type,
+            "config": descriptor(EMPTY, digest(EMPTY_DATA), len(EMPTY_DATA)),
+            "layers": [descriptor(one.media_type, digest(one.data), len(one.data))],
+            "subject": subject,
+        }
+    )
+    entry = descriptor(MANIFEST, digest(manifest), len(manifest))
+    return Referrer({**entry, "artifactType": one.media_type}, (EMPTY_DATA, one.data, manifest))
 
 
 def descriptor(kind: str, name: str, size: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from paas.store.properties import Properties
 from paas.store.redirects import Redirects
 from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
+from paas.store.stacks import Stacks
 from paas.store.standins import StandIns
 
 
@@ -78,6 +79,7 @@ class Store:
         self.apps = Apps(self._database, settings.slots)
         self.config = Config(self._database)
         self.standins = StandIns(self._database)
+        self.stacks = Stacks(self._database)
         self.build_config = Config(self._database, build_config)
         self.domains = Domains(self._database, settings.domain)
         self.formation = Formations(self._database)

@@ -2,7 +2,7 @@
 
 import logging
 
-from paas.deploy import materials
+from paas.deploy import materials, snapshots
 from paas.errors import PaasError
 from paas.upkeep.round import Round
 
@@ -14,6 +14,7 @@ def take_stock(round_: Round) -> None:
     platform = round_.platform
     if round_.wish.dry:
         return
+    snapshots.forget_unused(platform)
     currents = [platform.store.releases.current(app) for app in round_.apps()]
     layers = {layer.id: layer for one in currents if one for layer in one.image.layers}
     for layer in layers.values():

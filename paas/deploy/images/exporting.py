@@ -20,7 +20,7 @@ from paas.errors import PaasError
 from paas.image import pack, tars
 from paas.model import oci_export
 from paas.model.image import Step
-from paas.model.oci_export import Tar
+from paas.model.oci_export import Attach, Tar
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
@@ -50,10 +50,12 @@ def laid_out(
     created: str = oci_export.EPOCH,
     without: Collection[str] = (),
     said: Callable[[str], None] = lambda _: None,
+    attach: Attach = oci_export.nothing,
 ) -> Iterator[Layout]:
     """The image as a layout under a name, for the length of the block.
 
     without: digests of layers that need not be in it, since whoever gets it has them.
+    attach: documents to go with it.
     """
     owner = f"export-{secrets.token_hex(6)}"
     draft = platform.layers.new_upper(0)
@@ -62,7 +64,7 @@ def laid_out(
         made = [packed(platform, image, layer, draft, without, said) for layer in image.layers]
         if image.config is None:
             made.append(launcher(draft))
-        for path, data in oci_export.documents(image, made, name, created).items():
+        for path, data in oci_export.documents(image, made, name, created, attach).items():
             target = draft / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)

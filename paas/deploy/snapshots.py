@@ -1,0 +1,210 @@
+"""Snapshots: stacks made again, from Debian's archive as it is now; old ones stay while used.
+
+One of the usual suite is a layer over the usual stack: what has changed since, and the
+recipe's own packages. Touches: Debian's mirror, through image/debian.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from paas.console import Console
+from paas.deploy import materials
+from paas.deploy.stacks import USUAL
+from paas.errors import PaasError
+from paas.image import debian, tools
+from paas.model.release import Layer
+from paas.model.stack import PREFIX, Recipe, Snapshot
+from paas.platform import Platform
+
+PENDING = ("stack", "pending")
+Finish = Callable[[Path], None]
+
+
+def make(
+    platform: Platform, name: str, recipe: Recipe, console: Console, actor: str
+) -> Snapshot | None:
+    """A new snapshot, current from now on; None when it would be as the current one is."""
+    with platform.locks.hold(f"stack {name}", console, f"the making of the stack {name}"):
+        console.step(f"Making the stack {name}: this takes a minute")
+        with platform.layers.leased():
+            now = datetime.now(UTC)
+            identity = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
+            try:
+                run, build = layers(platform, name, recipe, identity, console)
+            except BaseException:
+                discard(platform, identity)
+                raise
+            digest = recipe.digest(platform.stack.digest)
+            made = Snapshot(identity, name, recipe, digest, run, build, now, actor, current=True)
+            if unchanged(platform, made, console):
+                discard(platform, identity)
+                return None
+            platform.store.stacks.add(made)
+    platform.store.properties.set(None, *pending_of(name), None)
+    return made
+
+
+def layers(
+    platform: Platform, name: str, recipe: Recipe, identity: str, console: Console
+) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """The layers of the run and of the build variant."""
+    ids = {variant: f"{PREFIX}{name}-{variant}-{identity}" for variant in ("run", "build")}
+    usual = platform.stack
+    if recipe.suite not in ("", usual.suite):
+        return from_nothing(platform, recipe, ids, console)
+    usual_run, usual_build = (platform.layers.path(layer) for layer in usual.build_layers)
+    aside = platform.layers.new_upper(0)
+    lists = aside / "lists"
+
+    def finish_run(root: Path) -> None:
+        shutil.move(root / debian.LISTS, lists)
+
+    def finish_build(root: Path) -> None:
+        note_status(platform.layers.path(run), usual_run, root)
+
+    try:
+        known = usual_build / debian.LISTS
+        work = Work(ids["run"], usual.run_layers, recipe.run, known, finish_run, ask=True)
+        run = over(platform, work, console)
+        packages = (*recipe.run, *recipe.build)
+        work = Work(ids["build"], usual.build_layers, packages, lists, finish_build)
+        build = over(platform, work, console)
+    finally:
+        platform.layers.discard(aside)
+    return (*usual.run_layers, run), (*usual.build_layers, build)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A layer to be made over others, with further packages.
+
+    lists: apt's to begin with; ask: the mirror for newer ones.
+    """
+
+    layer_id: str
+    below: Sequence[Layer]
+    packages: Sequence[str]
+    lists: Path
+    finish: Finish
+    ask: bool = False
+
+
+def over(platform: Platform, work: Work, console: Console) -> Layer:
+    """A layer that brings those below up to date, with further packages."""
+    console.check_cancelled()
+    upper = platform.layers.new_upper(0)
+    paths = [platform.layers.path(layer) for layer in work.below]
+    suite, runner, say = platform.stack.suite, platform.runner, console.detail
+    try:
+        with debian.brought_up(
+            suite, paths, upper, work.packages, work.lists, runner, say, ask=work.ask
+        ) as root:
+            work.finish(root)
+        return platform.layers.adopt(upper, work.layer_id, 0)
+    except BaseException:
+        platform.layers.discard(upper)
+        raise
+
+
+def from_nothing(
+    platform: Platform, recipe: Recipe, ids: dict[str, str], console: Console
+) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """A stack of another suite: nothing of the usual one is in it."""
+    layers, runner, suite = platform.layers, platform.runner, recipe.suite
+    run_upper, build_upper, aside = (layers.new_upper(0) for _ in range(3))
+    lists = aside / "lists"
+    try:
+        packages = (*debian.RUN, *recipe.run)
+        debian.install_run(suite, run_upper, lists, runner, console.detail, packages)
+        run = layers.adopt(run_upper, ids["run"], 0)
+        tools.fetch(build_upper, runner, console.detail)
+        packages = (*debian.BUILD, *recipe.build)
+        path = layers.path(run)
+        debian.install_build(suite, path, build_upper, lists, runner, console.detail, packages)
+        return (run,), (run, layers.adopt(build_upper, ids["build"], 0))
+    finally:
+        for upper in (run_upper, build_upper, aside):
+            layers.discard(upper)
+
+
+def note_status(new_run: Path, usual_run: Path, root: Path) -> None:
+    """What both variants have, where an app's own packages are resolved (lifecycle/debian.py)."""
+    changed = new_run / debian.STATUS
+    source = changed if changed.is_file() else usual_run / debian.STATUS
+    shutil.copyfile(source, root / f"{debian.STATUS}-run")
+    shutil.copyfile(root / debian.STATUS, root / f"{debian.STATUS}-build")
+
+
+def unchanged(platform: Platform, made: Snapshot, console: Console) -> bool:
+    """Whether the builds' variant has the very packages that it has now: the run variant's too."""
+    now = platform.store.stacks.current(made.name)
+    if now is None and made.name != USUAL:
+        return False
+    build = now.build if now else platform.stack.build_layers
+    if not all(platform.layers.find(layer.id) for layer in build):
+        return False
+    before = materials.debian_packages(platform, build, console)
+    return before == materials.debian_packages(platform, made.build, console)
+
+
+def discard(platform: Platform, identity: str) -> None:
+    """Remove the layers of a snapshot that shall not be."""
+    for layer in platform.layers.list():
+        if layer.id.startswith(PREFIX) and layer.id.endswith(identity):
+            platform.layers.remove(layer.id)
+
+
+# -- looking -------------------------------------------------------------------------------
+
+
+def pending(platform: Platform, name: str, console: Console) -> list[str]:
+    """Packages of a stack's build variant that have updates, as `name old -> new`; remembered."""
+    base = current_build(platform, name)
+    paths = [platform.layers.path(layer) for layer in base]
+    made = platform.store.stacks.current(name)
+    suite = (made.recipe.suite if made else "") or platform.stack.suite
+    console.step(f"Asking Debian for updates of {name}")
+    upper = platform.layers.new_upper(0)
+    try:
+        lines = debian.pending(suite, paths, upper, platform.runner)
+    finally:
+        platform.layers.discard(upper)
+    found = [words(line) for line in lines]
+    text = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {len(found)}"
+    platform.store.properties.set(None, *pending_of(name), text)
+    return found
+
+
+def current_build(platform: Platform, name: str) -> tuple[Layer, ...]:
+    """The layers that builds on a stack take; PaasError where there is no such stack."""
+    made = platform.store.stacks.current(name)
+    if made is None and name != USUAL:
+        raise PaasError(f"there is no stack {name}", "see which there are: paas stack:list")
+    return made.build if made else platform.stack.build_layers
+
+
+def words(line: str) -> str:
+    """`Inst openssl [3.5.0-1] (3.5.1-1 Debian-Security:13/stable-security [amd64])`, shorter."""
+    parts = line.split()
+    old = parts[2].strip("[]") if len(parts) > 2 and parts[2].startswith("[") else "new"
+    new = next((part[1:] for part in parts if part.startswith("(")), "?")
+    security = ", security" if "-Security" in line else ""
+    return f"{parts[1]} {old} -> {new}{security}"
+
+
+def pending_of(name: str) -> tuple[str, str]:
+    return PENDING[0], f"{PENDING[1]}-{name}"
+
+
+def forget_unused(platform: Platform) -> None:
+    """Former snapshots that no release stands on any more."""
+    former = [one for one in platform.store.stacks.list() if not one.current]
+    ids = {layer.id for one in former for layer in one.run[-1:]}
+    used = platform.store.releases.layers_needed(ids) if ids else set()
+    unused = [one.id for one in former if one.run[-1].id not in used]
+    if unused:
+        platform.store.stacks.forget(unused)
