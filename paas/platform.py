@@ -15,6 +15,7 @@ from paas.logs.logs import Logs
 from paas.network.networks import Networks
 from paas.proxy.proxy import Proxy
 from paas.settings import Settings
+from paas.storage.volumes import Volumes
 from paas.store.store import Store
 from paas.turns import Turns
 
@@ -35,6 +36,7 @@ class Platform:
     proxy: Proxy
     repositories: Repositories
     logs: Logs
+    volumes: Volumes
     # one change of an app at a time; one push of it, from its start to the moved branch
     locks: Turns = field(default_factory=Turns)
     pushes: Turns = field(default_factory=Turns)
@@ -62,6 +64,7 @@ class Platform:
             proxy=Proxy(settings, runner, store.certificates.pem, store.pages.files),
             repositories=Repositories(settings, runner),
             logs=Logs(settings),
+            volumes=Volumes(settings, runner),
             builds=Turns(settings.builds_at_once, "build"),
         )
 

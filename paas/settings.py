@@ -85,6 +85,8 @@ class Settings:
     image_max_files: int = 1_000_000
     # registries that are spoken to without TLS, or whose certificate nobody signed
     insecure_registries: tuple[str, ...] = ()
+    # folders of the server below which administrators may have apps mount what there is
+    storage_roots: tuple[str, ...] = ("/var/lib/dokku/data/storage",)
     builds_at_once: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     # apps

@@ -115,6 +115,13 @@ class Adapting:
         self.told.append(f"the login at {row['server']} does not come: registry:login again")
         return None
 
+    def mount(self, row: Row) -> Row | None:
+        """Which volumes an app sees here is for somebody here to say."""
+        if self.wanted.whole:
+            return row
+        self.told.append(f"{row['path']} is not mounted: storage:mount the volume it shall have")
+        return None
+
 
 def left_out(_adapting: Adapting, _row: Row) -> None:
     """What was remembered of processes on another machine says nothing here."""
@@ -130,6 +137,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "redirects": Adapting.redirect,
     "keys": Adapting.key,
     "registry_logins": Adapting.login,
+    "volume_mounts": Adapting.mount,
     "process_states": left_out,
     "jobs": Adapting.job,
     "job_runs": left_out,

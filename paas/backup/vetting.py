@@ -6,6 +6,7 @@ taken only when everything comes, and a test asks for one.
 """
 
 import base64
+import json
 import re
 import types
 from collections.abc import Callable, Hashable, Mapping
@@ -28,6 +29,7 @@ from paas.model import (
     reference,
     route,
     standin,
+    volume,
 )
 from paas.model.caller import Role
 from paas.model.release import Image
@@ -189,6 +191,27 @@ def page(row: Row) -> None:
     known(maintenance.digest_of(maintenance.checked(files)) == row["digest"], "a page")
 
 
+def volume_entry(row: Row) -> None:
+    """A path of the host is asked for again whenever it is mounted."""
+    volume.volume_name(row["name"], made=True)
+    known(not row["host_path"] or volume.host_path(row["host_path"]), "")
+    known(row["size_bytes"] is None or row["size_bytes"] >= volume.SMALLEST_BYTES, "a size")
+    known(not row["owner"] or volume.owner_word(row["owner"]), "")
+    known(not row["mode"] or volume.folder_mode(row["mode"]), "")
+    for pairs in (row["labels"], row["annotations"]):
+        found = json.loads(pairs)
+        known(conforms(found, dict[str, str]) and volume.labels(found) == found, "labels")
+
+
+def volume_mount(row: Row) -> None:
+    parts = {key: row[key] for key in ("volume", "path", "process_type", "subpath", "options")}
+    one = volume.Attachment(
+        **parts, phases=tuple(row["phases"].split(",")), read_only=row["read_only"],
+        owner=row["owner"],
+    )  # fmt: skip
+    known(volume.checked(one) == one, "a mount")
+
+
 def setting(row: Row) -> None:
     """Whether it makes sense is asked of those who set it, when it is taken in."""
     for part in (row["namespace"], row["key"]):
@@ -223,6 +246,8 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "release_layers": release_layer,
     "releases": release,
     "standins": stand_in,
+    "volume_mounts": volume_mount,
+    "volumes": volume_entry,
 }
 
 

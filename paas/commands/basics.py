@@ -55,6 +55,7 @@ NAMESPACES = {
     "stack": "What apps are built on: Debian, updated, and apps moved onto it",
     "ssh-keys": "Who may come in",
     "stats": "What containers take, live",
+    "storage": "Volumes that outlive containers, and where apps have them mounted",
     "tags": "Images of an app that are kept under a name",
     "top": "What runs in an app's containers, live",
     "version": "Show the version",

@@ -53,6 +53,11 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     ssh_keys,
     stack,
     stats,
+    storage,
+    storage_copies,
+    storage_labels,
+    storage_legacy,
+    storage_mounts,
     tags,
     transfer,
 )
@@ -98,6 +103,7 @@ DEFAULTS = {
     "resource": "resource:report",
     "ssh-keys": "ssh-keys:list",
     "stack": "stack:list",
+    "storage": "storage:list",
     "tags": "tags:list",
 }
 

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import environment, ports
+from paas.deploy import environment, ports, volumes
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Release
+from paas.model.volume import DEPLOY
 from paas.platform import Platform
 
 WEB = "web"
@@ -92,6 +93,7 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         },
         release=release.version,
         limits=environment.limits(platform, app, slot.process),
+        mounts=volumes.mounts(platform, app, DEPLOY, slot.process),
         log=logs / f"{slot.name}.{identity}.log",
         port=ports.of_web(platform, app, release.image),
         **environment.seat(release.image),

@@ -20,5 +20,6 @@ def halt(platform: Platform) -> list[str]:
     leftovers = platform.engine.reconcile(())
     platform.proxy.stop()
     platform.networks.clear()
+    platform.volumes.unmount_all()
     platform.engine.close()
     return [f"container {one.spec.hostname} of {one.spec.app}" for one in containers] + leftovers

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from paas.console import Console
-from paas.deploy import environment, fleet, policies, room
+from paas.deploy import environment, fleet, policies, room, volumes
 from paas.engines.base import Session
 from paas.errors import PaasError
+from paas.model import volume
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Image, Release
@@ -142,6 +143,7 @@ def spec_of(
         job_id=order.job_id,
         terminal=order.terminal,
         interactive=order.interactive,
+        mounts=volumes.mounts(platform, app, volume.RUN, order.process),
         **environment.seat(release.image),
     )
 

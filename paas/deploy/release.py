@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from paas.console import Console
-from paas.deploy import builds, environment
+from paas.deploy import builds, environment, volumes
 from paas.deploy.foreground import attached
 from paas.errors import PaasError
 from paas.model import app_json
@@ -15,6 +15,7 @@ from paas.model.app import App
 from paas.model.app_json import AppManifest
 from paas.model.container import ContainerSpec, Kind, new_container_id
 from paas.model.release import Image, Release
+from paas.model.volume import DEPLOY
 from paas.platform import Platform
 
 RELEASE = "release"
@@ -189,6 +190,7 @@ def task_spec(
         argv=environment.script(image, command),
         environment=environment.of_process(platform, app, image, f"{name}.1"),
         limits=environment.limits(platform, app, name),
+        mounts=volumes.mounts(platform, app, DEPLOY, name),
         **environment.seat(image),
     )
     return replace(spec, **changes)  # type: ignore[arg-type]

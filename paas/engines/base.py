@@ -5,7 +5,7 @@ of routes or of the database: what runs is read from the kernel and from the
 container's own directory, so a restarted daemon finds everything again.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -173,6 +173,15 @@ class Engine(Protocol):
         """Its processes held still for the block; where lies what they have written.
 
         Raises PaasError when they cannot be, or the container does not run.
+        """
+
+    def mounting(self, source: Path) -> Sequence[ContainerSpec]:
+        """What runs, or is about to, with that host path mounted; in the foreground too."""
+
+    def still(self, container_ids: Collection[str]) -> AbstractContextManager[None]:
+        """The processes of several held still for the block; those that are gone are passed over.
+
+        Raises PaasError, with all going on, when one cannot be.
         """
 
     def listening(self, container_id: str) -> list[tuple[str, int]]:

@@ -35,6 +35,19 @@ def write_new(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+RENAME_EXCHANGE = 2  # renameat2(2)
+AT_FDCWD = -100
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Have two entries of one filesystem change places, at one moment."""
+    names = os.fsencode(one), os.fsencode(other)
+    if LIBC.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
+    sync_directory(one.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,40 +1,54 @@
-"""User namespaces that shift owners: one per pair of ranges, kept while the process lives.
+"""User namespaces that shift owners: one per set of ranges, kept while the process lives.
 
-Touches: a short-lived child per new pair. Source: user_namespaces(7).
+Touches: a short-lived child per new set. Source: user_namespaces(7).
 """
 
 import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.settings import UIDS_PER_SLOT
 
-_namespaces: dict[tuple[int, int], int] = {}
+# first id inside, first id outside, how many
+Range = tuple[int, int, int]
+_namespaces: dict[tuple[Range, ...], int] = {}
 _lock = threading.Lock()
 
 
 def shift(stored_base: int, shown_base: int) -> int:
     """A descriptor of a namespace that shows stored_base+n as shown_base+n; never closed."""
+    return shown(((stored_base, shown_base, UIDS_PER_SLOT),))
+
+
+def shown(ranges: tuple[Range, ...]) -> int:
+    """A descriptor of a namespace that shows ids stored as others; never closed.
+
+    An id in none of the ranges is nobody's: it owns nothing anew, and nothing is its own.
+    """
     with _lock:
-        pair = (stored_base, shown_base)
-        if pair not in _namespaces:
-            with user_namespace(stored_base, shown_base) as path:
-                _namespaces[pair] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return _namespaces[pair]
+        if ranges not in _namespaces:
+            with namespace_of(ranges) as path:
+                _namespaces[ranges] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return _namespaces[ranges]
+
+
+def user_namespace(inside_base: int, outside_base: int) -> AbstractContextManager[Path]:
+    """A new user namespace of 65,536 uids and gids, as a path valid within the block."""
+    return namespace_of(((inside_base, outside_base, UIDS_PER_SLOT),))
 
 
 @contextmanager
-def user_namespace(inside_base: int, outside_base: int) -> Iterator[Path]:
-    """A new user namespace of 65,536 uids and gids, as a path valid within the block."""
+def namespace_of(ranges: tuple[Range, ...]) -> Iterator[Path]:
+    """A new user namespace of these uids and gids, as a path valid within the block."""
     with waiting_child(("unshare", "--user", "cat")) as process:
-        line = f"{inside_base} {outside_base} {UIDS_PER_SLOT}\n"
+        lines = "".join(f"{inside} {outside} {count}\n" for inside, outside, count in ranges)
         for name in ("uid_map", "gid_map"):
-            (process / name).write_text(line)
+            (process / name).write_text(lines)
         yield process / "ns" / "user"
 
 

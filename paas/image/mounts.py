@@ -42,9 +42,11 @@ UMOUNT_NOFOLLOW = 8
 READ_ONLY = 1
 NO_SETUID = 2
 NO_DEVICES = 4
+NO_PROGRAMS = 8
 IDMAP = 0x00100000
 
-LOOP_CONFIGURE, LOOP_GET_FREE = 0x4C0A, 0x4C82
+LOOP_SET_CAPACITY, LOOP_CONFIGURE, LOOP_GET_FREE = 0x4C07, 0x4C0A, 0x4C82
+FREEZE, THAW = 0xC0045877, 0xC0045878  # FIFREEZE, FITHAW (linux/fs.h)
 LOOP_FLAGS = 4 | 16  # free itself when unused; direct I/O, so that nothing is cached twice
 LOOP_CONFIG_SIZE = 304
 
@@ -79,6 +81,12 @@ def clone_tree(path: Path, *, recursive: bool = False) -> int:
     return call(OPEN_TREE, AT_FDCWD, os.fsencode(path), flags, what=f"open_tree {path}")
 
 
+def clone_opened(directory: int) -> int:
+    """A detached copy of an open directory, without what is mounted in it."""
+    flags = OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH
+    return call(OPEN_TREE, directory, b"", flags, what="open_tree")
+
+
 def set_attributes(tree: int, attributes: int, user_namespace: int = 0) -> None:
     """Set mount attributes (READ_ONLY, NO_DEVICES, ..., IDMAP with a namespace) on a tree."""
     packed = struct.pack("QQQQ", attributes, 0, 0, user_namespace)
@@ -102,12 +110,11 @@ def idmapped_tree(path: Path, user_namespace: int, attributes: int = 0) -> int:
     return tree
 
 
-def bind(source: Path, target: Path, *, read_only: bool = False, user_namespace: int = 0) -> None:
-    """Show a file or directory at target, idmapped when a user namespace is given."""
-    attributes = (READ_ONLY if read_only else 0) | (IDMAP if user_namespace else 0)
-    with opened(clone_tree(source, recursive=not user_namespace)) as tree:
-        if attributes:
-            set_attributes(tree, attributes, user_namespace)
+def bind(source: Path, target: Path, *, read_only: bool = False) -> None:
+    """Show a file or directory at target."""
+    with opened(clone_tree(source, recursive=True)) as tree:
+        if read_only:
+            set_attributes(tree, READ_ONLY)
         attach(tree, target)
 
 
@@ -135,6 +142,12 @@ def unmount(target: Path) -> bool:
     if ctypes.get_errno() in (errno.EINVAL, errno.ENOENT):
         return False
     raise failure(f"umount {target}")
+
+
+def unmount_idle(target: Path) -> None:
+    """Unmount what is mounted at target, all of it written; OSError (EBUSY) while it is used."""
+    if LIBC.umount2(os.fsencode(target), UMOUNT_NOFOLLOW) < 0:
+        raise failure(f"umount {target}")
 
 
 def mount_filesystem(
@@ -179,6 +192,43 @@ def loop_device(image: Path) -> Iterator[Path]:
     path, descriptor = device
     with opened(descriptor):
         yield path
+
+
+def loop_grown(device: Path) -> None:
+    """Have a loop device notice that its file has grown."""
+    with opened(os.open(device, os.O_RDWR | os.O_CLOEXEC)) as descriptor:
+        fcntl.ioctl(descriptor, LOOP_SET_CAPACITY)
+
+
+@contextmanager
+def frozen_filesystem(point: Path) -> Iterator[None]:
+    """A mounted filesystem whole on its device, whoever writes to it held up, for the block."""
+    with opened(os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
+        fcntl.ioctl(descriptor, FREEZE, 0)
+        try:
+            yield
+        finally:
+            fcntl.ioctl(descriptor, THAW, 0)
+
+
+def thaw_filesystem(point: Path) -> None:
+    """Let a filesystem go on that somebody who died has frozen. Idempotent."""
+    with opened(os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
+        try:
+            fcntl.ioctl(descriptor, THAW, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # it was not frozen
+                raise
+
+
+def device_at(point: Path) -> Path | None:
+    """The block device mounted at a path last; None when nothing is."""
+    found = None
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        words = line.split()
+        if words[4] == str(point):
+            found = Path(words[words.index("-") + 2])
+    return found
 
 
 def configured(number: int, image: Path) -> tuple[Path, int] | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from paas.image import idmap, mounts
+from paas.image import descend, idmap, mounts
+from paas.model.container import Mount
 
 # set once the kernel has refused descriptors as overlay options
 _by_path_only = False
@@ -49,12 +50,28 @@ def unmount(target: Path) -> None:
         pass
 
 
-def bind(
-    source: Path, target: Path, *, read_only: bool = True, uid_base: int = 0, idmapped: bool = False
-) -> None:
-    """Show a host path at target; idmapped shows the host's uid n as uid_base + n."""
-    namespace = idmap.shift(0, uid_base) if idmapped and uid_base else 0
-    mounts.bind(source, target, read_only=read_only, user_namespace=namespace)
+def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
+    """Show a host path at target, as it is."""
+    mounts.bind(source, target, read_only=read_only)
+
+
+def bind_shifted(mount: Mount, uid_base: int, target: Path) -> None:
+    """Show a mount's folder at target, its owners as ids of the range from uid_base on.
+
+    Nothing in it may set an id or be a device, and what is mounted in it is not seen.
+    Raises OSError: EINVAL where the filesystem cannot show owners as others.
+    """
+    ranges = tuple((stored, uid_base + inside, count) for stored, inside, count in mount.ids)
+    attributes = ATTRIBUTES | mounts.IDMAP
+    attributes |= mounts.READ_ONLY if mount.read_only else 0
+    attributes |= mounts.NO_PROGRAMS if mount.no_programs else 0
+    with (
+        directory(mount.source) as source,
+        mounts.opened(descend.beneath(source, mount.beneath or ".")) as folder,
+        mounts.opened(mounts.clone_opened(folder)) as tree,
+    ):
+        mounts.set_attributes(tree, attributes, idmap.shown(ranges))
+        mounts.attach(tree, target)
 
 
 def show(path: Path, stored_base: int, uid_base: int, target: Path) -> None:

@@ -60,14 +60,27 @@ class Limits:
     scratch_bytes: int = 1 << 30
 
 
+# first id on the disk, first id inside, how many
+Ids = tuple[int, int, int]
+# ids inside own what the same ids own on the disk
+SAME_IDS: tuple[Ids, ...] = ((0, 0, 65_536),)
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A host path seen inside. idmapped: the container's uids own what it owns on the host."""
+    """A host path seen inside.
+
+    ids: whose files they are inside, by whose they are on the disk; none: as the host says.
+    With ids, beneath is the folder below source that is meant: no link leads to it, whoever
+    else may write to source.
+    """
 
     source: Path
     target: str
     read_only: bool = True
-    idmapped: bool = False
+    ids: tuple[Ids, ...] = ()
+    beneath: str = ""
+    no_programs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ ACTIONS = {
     "run": "one-off runs started in the background and stopped",
     "setting": "properties set",
     "stack": "stacks made, updated and removed",
+    "storage": "volumes made, changed, mounted, unmounted, copied and destroyed",
 }
 # what a crash loop or a busy schedule makes any number of
 FREQUENT = ("cron", "exit", "restart")

@@ -37,6 +37,7 @@ from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
 from paas.store.stacks import Stacks
 from paas.store.standins import StandIns
+from paas.store.volumes import Volumes
 
 
 def migrate_apart(settings: Settings) -> None:
@@ -101,6 +102,7 @@ class Store:
         self.pages = Pages(self._database)
         self.registries = RegistryLogins(self._database, settings.state_dir / "secrets.key")
         self.docker_options = DockerOptions(self._database)
+        self.volumes = Volumes(self._database)
 
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""

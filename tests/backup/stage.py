@@ -58,6 +58,9 @@ def fill(platform: Instance) -> dict[str, Repository]:
     platform.ok("releases:rollback", "blog", "v1")
     platform.ok("config:set", "blog", *(f"{key}={value}" for key, value in ODD.items()))
     platform.ok("domains:add", "blog", "www.example.org", "*.blog.example.org")
+    platform.ok("storage:create", "sized", "--size", "16m", "--label", "kept=too")
+    platform.ok("storage:exec", "sized", "--", "sh", "-c", "echo on a disk > /data/file")
+    platform.ok("storage:mount", "blog", "sized", "--container-dir", "/sized")
     for name in ("idle", "shut", "held", "site"):
         repositories[name].deploy({} if name == "site" else {**PLAIN, "page.txt": name})
     platform.ok("ps:stop", "idle")

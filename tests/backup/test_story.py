@@ -155,6 +155,14 @@ def test_a_volume_is_what_it_was_owned_by_the_same_app(story: Story):
     )
 
 
+def test_a_volume_of_a_size_has_its_disk_and_its_app_again(story: Story):
+    assert story.second.ok("storage:exec", "sized", "--", "cat", "file") == "on a disk\n"
+    found = story.second.json("storage:info", "sized")
+    assert (found["size_bytes"], found["labels"]) == (16 << 20, {"kept": "too"})  # type: ignore[call-overload,index]
+    assert found["mounted_by"] == ["blog"]  # type: ignore[call-overload,index]
+    assert story.second.ok("enter", "blog", "web", "cat", "/sized/file") == "on a disk\n"
+
+
 def test_a_file_that_was_written_to_all_the_time_has_whole_lines_to_its_end(story: Story):
     text = (story.second.settings.state_dir / "volumes" / "busy" / "log").read_text()
     assert text

@@ -29,6 +29,7 @@ from paas.model.route import Route
 from paas.platform import Platform
 from paas.proxy import shape
 from paas.settings import Settings
+from paas.storage.volumes import Volumes
 from paas.store.store import Store
 
 ADMIN = Caller("alice", "ssh", frozenset({Role.ADMIN}))
@@ -57,6 +58,10 @@ class FakeEngine:
 
     def reconcile(self, _keep: Collection[str] | None) -> Sequence[str]:
         return []
+
+    def mounting(self, source: Path) -> Sequence[ContainerSpec]:
+        specs = [one.spec for one in self.containers if one.running]
+        return [one for one in specs if source in (mount.source for mount in one.mounts)]
 
     def remove(self, container_id: str) -> None:
         self.containers = [one for one in self.containers if one.id != container_id]
@@ -198,6 +203,7 @@ def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
         proxy=cast("Any", FakeProxy()),
         repositories=Repositories(settings, runner),
         logs=Logs(settings),
+        volumes=Volumes(settings, runner),
     )
     yield made
     store.close()

@@ -12,6 +12,7 @@ from paas.model.app import App
 from paas.model.release import Image
 from paas.platform import Platform
 from paas.settings import Settings
+from paas.storage.volumes import Volumes
 from paas.store.store import Store
 from tests.commands.conftest import FakeProxy
 from tests.engines.fake import FakeEngine
@@ -23,6 +24,7 @@ def small_platform(settings: Settings) -> Iterator[Platform]:
     made = Platform(
         settings, runner, Store(settings), FakeEngine(), nothing, nothing, nothing,
         cast("Any", FakeProxy()), Repositories(settings, runner), Logs(settings),
+        Volumes(settings, runner),
     )  # fmt: skip
     yield made
     made.store.close()

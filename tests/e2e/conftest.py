@@ -23,7 +23,10 @@ def platform() -> Iterator[Instance]:
     )
     folder = settings.state_dir.parent / "buildpacks"
     trusted = settings.state_dir.parent / "authorities.pem"
-    settings = replace(settings, buildpack_dirs=(str(folder),), ca_bundle=trusted)
+    roots = (str(settings.state_dir.parent / "storage"),)
+    settings = replace(
+        settings, buildpack_dirs=(str(folder),), ca_bundle=trusted, storage_roots=roots
+    )
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
     instance = Instance(settings)

@@ -23,6 +23,7 @@ SETTING_KEYS = (
     *("patrol_s", "disk_watch_s", "gc_interval_s", "releases_kept", "push_memory_bytes"),
     "database_copy_s",
     "buildpack_dirs",
+    "storage_roots",
 )
 
 

@@ -238,6 +238,16 @@ class FakeEngine:
             raise PaasError(f"container {container_id} has no files of its own to be seen")
         yield self.uppers[container_id]
 
+    def mounting(self, source: Path) -> "list[ContainerSpec]":
+        specs = [one.spec for one in self._containers.values() if one.running]
+        every = [*specs, *self.sessions.values()]
+        return [one for one in every if source in (mount.source for mount in one.mounts)]
+
+    @contextmanager
+    def still(self, container_ids: Collection[str]) -> Iterator[None]:
+        self.calls.extend(("still", one) for one in container_ids)
+        yield
+
     def listening(self, container_id: str) -> "list[tuple[str, int]]":
         return self.ports.get(container_id, [])
 

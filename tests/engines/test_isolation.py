@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paas.errors import PaasError
-from paas.model.container import Mount
+from paas.model.container import SAME_IDS, Mount
 from tests.engines.conftest import SERVER, House, collect, until
 
 # system call numbers of asm-generic and of x86-64
@@ -172,7 +172,7 @@ def test_a_volume_is_owned_inside_as_on_the_host_only_when_idmapped(house: House
     volume.mkdir(exist_ok=True)
     os.chown(volume, 1000, 1000)
     script = "stat -c %u /data; touch /data/mine && echo wrote"
-    mounts = (*house.spec().mounts, Mount(volume, "/data", read_only=False, idmapped=True))
+    mounts = (*house.spec().mounts, Mount(volume, "/data", read_only=False, ids=SAME_IDS))
     _, text = house.shell(script, mounts=mounts)
     assert text.split() == ["1000", "wrote"]
     assert (volume / "mine").stat().st_uid == 1000

@@ -16,6 +16,7 @@ from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.exits import classify
 from paas.errors import PaasError
 from paas.model.container import (
+    SAME_IDS,
     Container,
     ContainerSpec,
     ExitStatus,
@@ -37,7 +38,7 @@ SPEC = ContainerSpec(
     argv=("serve", "--port", "5000"),
     environment={"PORT": "5000", "SECRET": "a b"},
     limits=Limits(memory_bytes=64 << 20, cpus=0.5, pids=10, disk_read_bps=1000),
-    mounts=(Mount(Path("/srv/data"), "/data", read_only=False, idmapped=True),),
+    mounts=(Mount(Path("/srv/data"), "/data", read_only=False, ids=SAME_IDS),),
     log=Path("/var/log/x.log"),
 )
 PLACE = oci.Place(

@@ -71,7 +71,7 @@ def of_apps(settings: Settings, apps: Sequence[AppRow]) -> dict[str, tuple[set[s
         "build directory": (names(run / "builds"), set()),
         "layer draft": (names(state / "layers" / "building"), set()),
         "source layer": (layers, needed),
-        "user namespace": (names(run / "userns"), {str(app.slot) for app in apps}),
+        "user namespace": (names(run / "userns"), {"0", *(str(app.slot) for app in apps)}),
         "repository": (names(state / "repos"), {f"{name}.git" for name in called}),
         "cache": (names(state / "cache"), {str(app.id) for app in apps}),
         "log directory": (names(state / "logs"), called),

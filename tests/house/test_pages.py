@@ -13,8 +13,8 @@ from paas.model.mirrors import MIRRORS
 HOUSE = Path(__file__).resolve().parents[2]
 PAGES = sorted([HOUSE / "README.md", HOUSE / "CHANGELOG.md", *(HOUSE / "docs").glob("*.md")])
 NAMESPACES = {name.partition(":")[0] for name in registry}
-WORDED = re.compile(r"(?:(?<!//)\bpaas|\bdokku|(?<!//)paas@[\w.]+) ([a-z][a-z-]*(?::[a-z-]+)?)")
-QUOTED = re.compile(r"`([a-z][a-z-]*:[a-z-]+)`")
+WORDED = re.compile(r"(?:(?<!//)\bpaas|\bdokku|(?<!//)paas@[\w.]+) ([a-z][a-z-]*(?::[a-z-]+)*)")
+QUOTED = re.compile(r"`([a-z][a-z-]*:[a-z-]+(?::(?:set|report|clear))?)`")
 # hosts of the places where packages come from: a checkout names none of them
 REGISTRIES = re.compile(
     r"pypi\.org|pythonhosted|registry\.npmjs|crates\.io|proxy\.golang|maven\.org"

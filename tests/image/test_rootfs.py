@@ -11,6 +11,7 @@ from paas.command import Runner
 from paas.image import mounts, rootfs
 from paas.image.layers import Layers
 from paas.image.scratch import Scratch
+from paas.model.container import SAME_IDS, Mount
 from paas.settings import Settings
 
 
@@ -148,7 +149,7 @@ def test_an_idmapped_volume_belongs_to_the_container_on_both_sides(
     cache.mkdir()
     os.chown(cache, 1000, 1000)
     base = settings.uids(1)
-    rootfs.bind(cache, target, read_only=False, uid_base=base, idmapped=True)
+    rootfs.bind_shifted(Mount(cache, "/c", read_only=False, ids=SAME_IDS), base, target)
     assert target.stat().st_uid == base + 1000
     target.parent.parent.chmod(0o755)
     touch = Runner().spawn(("touch", str(target / "kept")), user=base + 1000)

@@ -18,7 +18,7 @@ from paas.image import accounts, opaque
 from paas.image.descend import descended
 from paas.model import oci
 from paas.model.app import App
-from paas.model.container import Mount
+from paas.model.container import SAME_IDS, Mount
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
@@ -47,7 +47,7 @@ def archive(name: str = "", words: str = "an archive") -> Origin:
 
 def layout(path: Path, name: str = "") -> Origin:
     """An OCI layout in a directory of the host."""
-    mount = Mount(path, "/source", idmapped=True)
+    mount = Mount(path, "/source", ids=SAME_IDS)
     return Origin(f"the layout {path}", {"kind": "layout", "name": name}, (mount,))
 
 

@@ -17,7 +17,7 @@ from paas.deploy.images.exporting import Layout
 from paas.errors import PaasError
 from paas.model import reference
 from paas.model.app import App
-from paas.model.container import Mount
+from paas.model.container import SAME_IDS, Mount
 from paas.model.reference import Reference
 from paas.model.release import Release
 from paas.platform import Platform
@@ -138,7 +138,7 @@ def send(
                 "insecure": names[0].domain in platform.settings.insecure_registries,
             },
             mounts=(
-                Mount(layout.root, "/layout", idmapped=True),
+                Mount(layout.root, "/layout", ids=SAME_IDS),
                 Mount(cache, SKOPEO_CACHE, read_only=False),
             ),
             secrets=registries.authentication(login),

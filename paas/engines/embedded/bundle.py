@@ -5,15 +5,16 @@ scratch space, mounts) through the rooms that own it. Everything is named after 
 container id, so that take_down finds it without being told.
 """
 
+import errno
 import hashlib
 import json
 import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from paas.errors import PaasError
 from paas.image import rootfs
 from paas.image.layers import Layers
 from paas.image.scratch import Scratch
-from paas.model.container import ContainerSpec
+from paas.model.container import ContainerSpec, Mount
 from paas.model.release import Layer
 from paas.network.networks import Attachment, Networks
 from paas.settings import Settings
@@ -190,21 +191,15 @@ class Bundles:
         return home
 
     def _stage_mounts(self, spec: ContainerSpec) -> dict[str, Path]:
-        """Where each mount's source is found; idmapped ones are mounted shifted beside it."""
+        """Where each mount's source is found; those with ids are mounted shifted beside it."""
         sources = {mount.target: mount.source for mount in spec.mounts}
         stage = self.directories.container(spec.id) / "mounts"
         for number, mount in enumerate(spec.mounts):
-            if mount.idmapped:
+            if mount.ids:
                 sources[mount.target] = point = stage / str(number)
                 point.mkdir(parents=True)
-                uid_base = self.settings.uids(spec.slot)
-                rootfs.bind(
-                    mount.source,
-                    point,
-                    read_only=mount.read_only,
-                    uid_base=uid_base,
-                    idmapped=True,
-                )
+                with mounting(mount):
+                    rootfs.bind_shifted(mount, self.settings.uids(spec.slot), point)
         return sources
 
     def _show_layers(self, spec: ContainerSpec) -> None:
@@ -262,6 +257,7 @@ class Bundles:
         places = [self.settings.state_dir]
         if spec.upper is None:
             places.append(self.scratch.root / spec.id / "fs")
+        places += [mount.source for mount in spec.mounts if mount.ids]
         return tuple(dict.fromkeys(whole_disk(place.stat().st_dev) for place in places))
 
 
@@ -306,6 +302,26 @@ def refuse_links(root: Path) -> None:
             raise PaasError(
                 f"the image's /{name} is not a directory", "remove it from what the build makes"
             )
+
+
+@contextmanager
+def mounting(mount: Mount) -> Iterator[None]:
+    """What stands in the way of a mount, in a sentence."""
+    place = mount.source / mount.beneath
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOENT: "is not there",
+            errno.ENOTDIR: "is not a folder",
+            errno.ELOOP: "is a link, or lies behind one",
+            errno.EXDEV: "leads out of where it begins",
+            errno.EINVAL: "lies on a filesystem that cannot show files under an app's ids",
+        }
+        reason = reasons.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise PaasError(f"{place} cannot be mounted at {mount.target}: it {reason}") from error
 
 
 def unmount_below(stage: Path) -> None:

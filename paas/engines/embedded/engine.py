@@ -7,8 +7,8 @@ which containers there are, filled from their directories when the daemon starts
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +90,7 @@ class EmbeddedEngine:
 
     def _start(self, spec: ContainerSpec, created: Callable[[], None]) -> Container:
         watch = Stopwatch()
-        with self._index.starting(spec.id):
+        with self._index.starting(spec):
             spec = self._bundles.held(spec)
             place = self._bundles.prepare(spec)
             watch.lap("prepare")
@@ -168,7 +168,7 @@ class EmbeddedEngine:
 
     def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:
         """Start in the foreground; PaasError, with nothing left behind, when that fails."""
-        self._index.sessions.add(spec.id)
+        self._index.sessions[spec.id] = spec
         try:
             spec = self._bundles.held(spec)
             place = self._bundles.prepare(spec)
@@ -178,7 +178,7 @@ class EmbeddedEngine:
                 self._bundles.take_down(spec.id)
                 raise
         except BaseException:
-            self._index.sessions.discard(spec.id)
+            self._index.sessions.pop(spec.id, None)
             raise
 
     def _foreground(self, spec: ContainerSpec, place: oci.Place, streams: Streams) -> Session:
@@ -195,7 +195,7 @@ class EmbeddedEngine:
             for watch in watches:
                 watch.close()
             self._bundles.take_down(spec.id)
-            self._index.sessions.discard(spec.id)
+            self._index.sessions.pop(spec.id, None)
 
         ways = session.Ways(
             signal=lambda pid, number: self._signal(spec.id, pid, number),
@@ -212,7 +212,7 @@ class EmbeddedEngine:
         )
         started.address = place.address
         if spec.upper is not None:
-            others = [mount.source for mount in spec.mounts if not mount.read_only]
+            others = [one.source for one in spec.mounts if not one.read_only and not one.ids]
             limit = spec.limits.scratch_bytes
             watches.append(
                 DiskWatch(
@@ -315,6 +315,19 @@ class EmbeddedEngine:
             return None
         upper = container.spec.upper or self._bundles.scratch.upper(container_id)
         return upper if upper.is_dir() else None
+
+    def mounting(self, source: Path) -> Sequence[ContainerSpec]:
+        """What runs, or is about to, with that host path mounted."""
+        return self._index.mounting(source)
+
+    @contextmanager
+    def still(self, container_ids: Collection[str]) -> Iterator[None]:
+        """Several held still for a moment; those that have gone meanwhile are passed over."""
+        with ExitStack() as undo:
+            for container_id in container_ids:
+                with suppress(FileNotFoundError):
+                    undo.enter_context(self._stillness.for_a_moment(container_id))
+            yield
 
     @contextmanager
     def frozen(self, container_id: str) -> Iterator[Path]:

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from paas.engines.embedded import processes, record
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.files import write_private
 from paas.engines.embedded.runtime import Directories
-from paas.model.container import Container, ExitStatus
+from paas.model.container import Container, ContainerSpec, ExitStatus
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ class Index:
 
     def __init__(self, directories: Directories, cgroups: Cgroups) -> None:
         self.lock = threading.RLock()
-        self.sessions: set[str] = set()
+        self.sessions: dict[str, ContainerSpec] = {}  # in the foreground
         self._directories = directories
         self._cgroups = cgroups
         self._entries: dict[str, Entry] = {}
-        self._starting: set[str] = set()
+        self._starting: dict[str, ContainerSpec] = {}
 
     def load(self) -> list[Container]:
         """Read every container's record; those whose end nobody has recorded yet."""
@@ -67,15 +68,15 @@ class Index:
         return container
 
     @contextmanager
-    def starting(self, container_id: str) -> Iterator[None]:
+    def starting(self, spec: ContainerSpec) -> Iterator[None]:
         """While a container is being started it is not swept away."""
         with self.lock:
-            self._starting.add(container_id)
+            self._starting[spec.id] = spec
         try:
             yield
         finally:
             with self.lock:
-                self._starting.discard(container_id)
+                self._starting.pop(spec.id, None)
 
     def add(self, container: Container) -> None:
         """A container runs."""
@@ -126,7 +127,15 @@ class Index:
     def in_use(self) -> set[str]:
         """Ids being started now or running in the foreground."""
         with self.lock:
-            return self._starting | self.sessions
+            return self._starting.keys() | self.sessions.keys()
+
+    def mounting(self, source: Path) -> list[ContainerSpec]:
+        """What runs, or is about to, with that host path mounted; in the foreground too."""
+        with self.lock:
+            running = [e.container.spec for e in self._entries.values() if e.container.running]
+            every = [*running, *self._starting.values(), *self.sessions.values()]
+        found = {one.id: one for one in every if source in (m.source for m in one.mounts)}
+        return list(found.values())
 
     def _write(self, container: Container) -> None:
         path = self._directories.container(container.id) / RECORD

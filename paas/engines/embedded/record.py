@@ -54,4 +54,6 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
 
 
 def decode_mount(values: Mapping[str, Any]) -> Mount:
-    return Mount(**{**values, "source": Path(values["source"])})
+    ids = tuple((int(stored), int(inside), int(n)) for stored, inside, n in values.get("ids", ()))
+    rest = {key: value for key, value in values.items() if key != "idmapped"}  # of older records
+    return Mount(**{**rest, "source": Path(values["source"]), "ids": ids})

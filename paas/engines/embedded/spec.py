@@ -197,7 +197,12 @@ def mounts(spec: ContainerSpec, place: Place, machine: Machine) -> list[dict[str
         found.append(mount("cgroup", "/sys/fs/cgroup", "cgroup", *options))
     found += [bind(source, target, read_only=True) for target, source in place.files.items()]
     found += [
-        bind(place.sources[wanted.target], wanted.target, read_only=wanted.read_only)
+        bind(
+            place.sources[wanted.target],
+            wanted.target,
+            read_only=wanted.read_only,
+            no_programs=wanted.no_programs,
+        )
         for wanted in spec.mounts
     ]
     if place.layers is not None:
@@ -216,8 +221,12 @@ def memory(target: str, size_bytes: int, *options: str) -> dict[str, Any]:
     )
 
 
-def bind(source: Path, target: str, *, read_only: bool) -> dict[str, Any]:
-    options = ("rbind", "nosuid", "nodev", "rprivate", *(("ro",) if read_only else ()))
+def bind(
+    source: Path, target: str, *, read_only: bool, no_programs: bool = False
+) -> dict[str, Any]:
+    options = ["rbind", "nosuid", "nodev", "rprivate"]
+    options += ["ro"] if read_only else []
+    options += ["noexec"] if no_programs else []
     return mount(str(source), target, "bind", *options)
 
 

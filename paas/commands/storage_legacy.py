@@ -1,0 +1,153 @@
+"""storage, as dokku had it first: folders of the server, named by their paths."""
+
+import hashlib
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from paas.commands.context import Context
+from paas.commands.parameters import APP, Checked, all_option
+from paas.commands.permissions import Permission, allowed
+from paas.commands.registry import command
+from paas.commands.storage import OWNER
+from paas.errors import PaasError, PermissionDenied, UsageError
+from paas.model import volume as rules
+from paas.model.app import App
+from paas.model.volume import PHASES, Attachment, Volume
+
+DIRECTORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})")
+
+
+def directory_name(text: str) -> str:
+    if DIRECTORY.fullmatch(text) and ".." not in text:
+        return text
+    raise UsageError(
+        f"{text[:80]!r} is not a name for a folder", "use letters, digits and . _ -, at most 63"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """`/host/path:/container/path:ro`, or `volume:/container/path`."""
+
+    source: str
+    path: str
+    options: str
+
+    @property
+    def name(self) -> str:
+        """The volume it is about: a folder's gets a name that is the same each time."""
+        if not self.source.startswith("/"):
+            return rules.volume_name(self.source, made=True)
+        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        return f"{rules.LEGACY}{digest[:10]}"
+
+
+def parse(text: str) -> Legacy:
+    """The parts of the older form, checked."""
+    source, *rest = text.split(":")
+    if len(rest) not in (1, 2):
+        raise UsageError(f"{text[:80]!r} is not of the form /host/path:/container/path[:options]")
+    place = rules.host_path(source) if source.startswith("/") else source
+    options = rules.mount_options(rest[1]) if len(rest) == 2 else ""
+    return Legacy(place, rules.container_path(rest[0]), options)
+
+
+def attachment(context: Context, app: App, text: str) -> Attachment:
+    """A mount in the older form, not yet kept; the folder's volume is made when there is none."""
+    found = parse(text)
+    store = context.platform.store.volumes
+    wanted = Attachment(
+        found.name, found.path, read_only="ro" in found.options.split(","), options=found.options
+    )
+    if any(one.key == wanted.key for one in store.mounts(app)):
+        raise PaasError("Mount path already exists.", f"see storage:list {app.name}")
+    if found.source.startswith("/") and store.find(found.name) is None:
+        store.set(folder(context, found))
+    return wanted
+
+
+def folder(context: Context, found: Legacy) -> Volume:
+    """A volume for a folder of the server that is there."""
+    if not allowed(context.caller, Permission.ADMIN):
+        raise PermissionDenied("folders of the server are for administrators to give")
+    volume = Volume(found.name, found.source, owner=rules.NOT_OWNED)
+    if not context.platform.volumes.place(volume).path.is_dir():
+        raise PaasError(
+            f"{found.source} is not a folder of this server",
+            "make it first: storage:ensure-directory NAME",
+        )
+    return volume
+
+
+@command("storage:ensure-directory", Permission.ADMIN)
+@click.argument("directory", type=Checked("directory", directory_name))
+@click.option(
+    "--chown", "owner", type=OWNER, default="herokuish",
+    help="Whom it belongs to: herokuish, heroku, paketo, root, a uid, or false.",
+)  # fmt: skip
+def ensure_directory(context: Context, directory: str, owner: str) -> None:
+    """Make a folder below the first of storage_roots, for dokku's sake: see storage:create."""
+    platform = context.platform
+    roots = platform.settings.storage_roots
+    if not roots:
+        raise PaasError("no folder of this server may be mounted", "use storage:create NAME")
+    path = Path(roots[0]) / directory
+    volume = Volume(directory, str(path), owner=owner)
+    context.console.step(f"Ensuring {path} exists")
+    platform.volumes.make(volume)
+    if volume.uid is not None:
+        context.console.detail(f"Setting directory ownership to {volume.uid}:{volume.uid}")
+        platform.volumes.give(volume, volume.uid)
+    context.record("storage", f"Make folder {path}")
+    context.console.detail("Directory ready for mounting")
+
+
+@command("storage:migrate", Permission.WRITE)
+@click.argument("app", type=APP, required=False)
+@all_option
+def migrate(context: Context, app: App | None, every: bool) -> None:
+    """Make mounts of the -v options that an app has in docker-options, or every app."""
+    if bool(app) == every:
+        raise UsageError("storage:migrate requires an app name, or --all")
+    apps = context.platform.store.apps.list() if app is None else [app]
+    for one in apps:
+        migrate_app(context, one)
+    context.console.step(f"Re-migrated {app.name if app else f'{len(apps)} app(s)'}")
+
+
+def migrate_app(context: Context, app: App) -> None:
+    store = context.platform.store
+    with store.together():
+        for phase in PHASES:
+            options = store.docker_options.list(app, phase)
+            moved = [one for one in options if volume_text(one)]
+            for one in moved:
+                take_over(context, app, volume_text(one))
+            if moved:
+                rest: Sequence[str] = [one for one in options if one not in moved]
+                store.docker_options.set(app, phase, rest)
+
+
+def volume_text(option: str) -> str:
+    """What follows -v; "" for another option."""
+    words = shlex.split(option)
+    return words[1] if words[0] in ("--volume", "-v") and len(words) == 2 else ""
+
+
+def take_over(context: Context, app: App, text: str) -> None:
+    """Keep a mount in both phases, unless it is kept already."""
+    store = context.platform.store.volumes
+    try:
+        wanted = attachment(context, app, text)
+    except PaasError as error:
+        if error.message.startswith("Mount path already exists"):
+            return
+        raise
+    rules.refuse_overlaps([*store.mounts(app), wanted])
+    store.mount(app, [*store.mounts(app), wanted])
+    context.record("storage", f"Mount {wanted.volume} at {wanted.path}", app)
