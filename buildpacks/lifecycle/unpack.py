@@ -19,6 +19,7 @@ MAX_EXTENSION_BYTES = 1 << 20
 MAX_PATH_BYTES = 4096
 CHUNK = 1 << 20
 FILE, HARD_LINK, LINK, FOLDER = b"0", b"1", b"2", b"5"
+KINDS = (FILE, LINK, FOLDER)
 REFUSED = {HARD_LINK: "a hard link", b"3": "a device", b"4": "a device", b"6": "a named pipe"}
 
 
@@ -137,8 +138,11 @@ def refuse_escaping(entry: Entry) -> None:
 # -- the archive's format ------------------------------------------------------------
 
 
-def entries(stream: BinaryIO) -> Iterator[Entry]:
-    """Each member in turn; the caller reads its content before asking for the next."""
+def entries(stream: BinaryIO, kinds: tuple[bytes, ...] = KINDS) -> Iterator[Entry]:
+    """Each member in turn; the caller reads its content before asking for the next.
+
+    Raises Failure for one that is of none of these kinds.
+    """
     overrides: dict[str, str] = {}
     while True:
         header = exactly(stream, BLOCK)
@@ -150,18 +154,24 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
         if kind in (b"x", b"g", b"L", b"K"):
             overrides.update(extension(stream, kind, size))
             continue
-        yield entry(header, kind, size, overrides)
+        yield entry(header, kind, size, overrides, kinds)
         overrides = {}
 
 
-def entry(header: bytes, kind: bytes, size: int, overrides: dict[str, str]) -> Entry:
+def entry(
+    header: bytes,
+    kind: bytes,
+    size: int,
+    overrides: dict[str, str],
+    kinds: tuple[bytes, ...],
+) -> Entry:
     """The member a header describes, with what extension headers said before it."""
     kind = FILE if kind in (b"\0", b"7") else kind
     path = overrides.get("path") or ustar_path(header)
     if kind == FILE and path.endswith("/"):
         kind = FOLDER
     path = checked_path(path)
-    if kind not in (FILE, LINK, FOLDER):
+    if kind not in kinds:
         what = REFUSED.get(kind, f"of the unknown kind {kind!r}")
         raise Failure(f"{path} is {what}: only files, folders and links are deployed")
     if kind == FILE:
