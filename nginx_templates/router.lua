@@ -389,6 +389,13 @@ function M.challenge()
     return M.admit()
 end
 
+-- What the platform itself answers, it answers on hosts that are somebody's.
+function M.known()
+    if not asked() then
+        return ngx.exit(444)
+    end
+end
+
 local ENTITIES = { ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ['"'] = "&quot;", ["'"] = "&#39;" }
 
 local function html(state, app)

@@ -141,6 +141,11 @@ class Settings:
         return self.run_dir / "paasd.sock"
 
     @property
+    def webhook_socket(self) -> Path:
+        """Where nginx hands over what git servers tell."""
+        return self.run_dir / "webhooks.sock"
+
+    @property
     def cgroup_name(self) -> str:
         """The cgroup under which every container's cgroup is made."""
         return self.cgroup or self.name

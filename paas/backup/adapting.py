@@ -122,6 +122,15 @@ class Adapting:
         self.told.append(f"{row['path']} is not mounted: storage:mount the volume it shall have")
         return None
 
+    def secret(self, row: Row) -> Row | None:
+        """As a password is, what was sealed with another instance's key is of no use here."""
+        if self.wanted.whole:
+            return row
+        self.told.append(
+            f"the secret {row['key']} of {row['namespace']} does not come: set it again"
+        )
+        return None
+
 
 def left_out(_adapting: Adapting, _row: Row) -> None:
     """What was remembered of processes on another machine says nothing here."""
@@ -138,6 +147,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "keys": Adapting.key,
     "registry_logins": Adapting.login,
     "volume_mounts": Adapting.mount,
+    "secrets": Adapting.secret,
     "process_states": left_out,
     "jobs": Adapting.job,
     "job_runs": left_out,

@@ -26,6 +26,7 @@ NAMESPACES = {
     "containers": "What runs, what it has written, and making images of it",
     "cp": "Copy files between containers and you",
     "cron": "What app.json has run at times",
+    "deploy": "Deploy a directory, no git needed",
     "disk": "How much room there is, and who takes how much",
     "docker-options": "What builds and containers get beside the defaults",
     "doctor": "Whether this machine has everything it needs",

@@ -39,6 +39,7 @@ class Property:
     has_app: bool = True
     kept: Callable[[Context, App, str], str] | None = None
     shown: Callable[[Context, str], str] = lambda _, text: text
+    empty: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def make_set(space: Namespace) -> None:
             raise PaasError(f"{key} is a property of apps, not of the instance", "name an app")
         if app is not None and not one.has_app:
             raise PaasError(f"{key} is a property of the instance, not of apps", "say --global")
-        checked = one.check(printable(value, key)) if value else None
+        checked = one.check(printable(value, key)) if value else one.empty
         space.applied(context, app, lambda: keep(context, space, one, app, checked))
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
         context.record("setting", f"{space.name}: {words}", app)

@@ -4,7 +4,7 @@ import re
 import shlex
 from typing import Any
 
-from paas.deploy import ports
+from paas.deploy import policies, ports
 from paas.model.app import App
 from paas.model.container import Limits, Power
 from paas.model.image import ImageConfig
@@ -81,9 +81,15 @@ def of_process(
         **values,
         "PORT": str(ports.of_web(platform, app, image)),
         "DYNO": dyno,
-        "GIT_REV": image.commit,
+        **revision(platform, app, image.commit),
         "PAAS_APP": app.name,
     }
+
+
+def revision(platform: Platform, app: App, commit: str) -> dict[str, str]:
+    """The variable that tells the commit, by the name the app wants it to have."""
+    name = policies.revision_variable(platform, app)
+    return {name: commit} if name else {}
 
 
 def usual(config: ImageConfig | None) -> dict[str, str]:

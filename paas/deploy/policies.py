@@ -7,6 +7,7 @@ from paas.platform import Platform
 
 ALL_PROCESSES = "_all_"
 DEPLOY_BRANCHES = ("main", "master")
+REVISION, NO_VARIABLE = "GIT_REV", "-"
 IN_APP_DIR = "build-in-app-dir"
 WITHHELD = "withhold-config"
 
@@ -100,6 +101,17 @@ def mode(platform: Platform, app: App, process: str) -> Mode:
         if {process, ALL_PROCESSES} & set(listed(platform, app, key)):
             return found
     return Mode.ENABLED
+
+
+def revision_variable(platform: Platform, app: App) -> str:
+    """The variable that tells an app its commit; "" when it is told by none."""
+    name = value(platform, app, "git", "rev-env-var") or REVISION
+    return "" if name == NO_VARIABLE else name
+
+
+def keeps_git_dir(platform: Platform, app: App) -> bool:
+    """Whether builds find the repository itself in .git."""
+    return value(platform, app, "git", "keep-git-dir") == "true"
 
 
 def deploy_branches(platform: Platform, app: App) -> tuple[str, ...]:

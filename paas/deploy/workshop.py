@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paas.console import Console
-from paas.deploy import build_config, stacks, standins
+from paas.deploy import build_config, environment, policies, stacks, standins
 from paas.deploy.output import BuildOutput
 from paas.deploy.source import Source
 from paas.deploy.stacks import Base
@@ -25,6 +25,7 @@ from paas.disk import Level
 from paas.engines.base import Streams
 from paas.errors import PaasError
 from paas.failpoints import failpoint
+from paas.git import gitdir
 from paas.image.durable import remove_tree
 from paas.model import mirrors
 from paas.model.app import App
@@ -178,8 +179,9 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
             yield empty.fileno()
         return
     push = shop.source.push
+    more = git_dir(shop) if paths is None else ()
     child = shop.platform.repositories.archive(
-        shop.app.name, push.new, push.environment, paths or (), shop.source.root
+        shop.app.name, push.new, push.environment, paths or (), shop.source.root, more
     )
     try:
         assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
@@ -187,6 +189,26 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
     finally:
         child.kill()
         child.communicate()
+
+
+def git_dir(shop: Workshop) -> tuple[str, ...]:
+    """What adds .git to the commit's files, where the app wants it."""
+    platform, push = shop.platform, shop.source.push
+    if not policies.keeps_git_dir(platform, shop.app):
+        return ()
+    folder = shop.directory / "git"
+    if not folder.exists():
+        repository = platform.repositories.path(shop.app.name)
+        gitdir.make(
+            platform.settings,
+            platform.runner,
+            repository,
+            folder,
+            push.branch,
+            push.new,
+            push.environment,
+        )
+    return tuple(gitdir.options(folder))
 
 
 class Place(Protocol):
@@ -288,7 +310,7 @@ def build_environment(shop: Workshop, *, shared: bool) -> dict[str, str]:
         **named,
         "STACK": STACK,
         "SOURCE_VERSION": shop.source.push.new,
-        "GIT_REV": shop.source.push.new,
+        **environment.revision(shop.platform, shop.app, shop.source.push.new),
         "REQUEST_ID": str(uuid.uuid4()),
         "CURL_CONNECT_TIMEOUT": "30",
         "CURL_TIMEOUT": "180",

@@ -25,11 +25,13 @@ from paas.command import Runner
 from paas.console import Console
 from paas.cron.scheduler import Scheduler
 from paas.deploy.expiry import Expiry
+from paas.deploy.pulling import Puller
 from paas.deploy.renewals import Renewals
 from paas.deploy.supervise import Supervisor
 from paas.doors import journal, memory
 from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.local import LocalDoor
+from paas.doors.webhooks import WebhookDoor
 from paas.engines.embedded import cells
 from paas.engines.embedded.cgroups import Cgroups
 from paas.errors import PaasError
@@ -140,7 +142,12 @@ def serve(platform: Platform, settings: Settings) -> None:
         renewals = Renewals(platform)
         open_doors.callback(renewals.stop)
         renewals.start()
-        for door in (local_door(platform, sessions), ssh_door(platform, sessions)):
+        puller = Puller(platform)
+        open_doors.callback(puller.stop)
+        puller.start()
+        webhooks = WebhookDoor(platform, puller.ask)
+        doors = (local_door(platform, sessions), ssh_door(platform, sessions), webhooks)
+        for door in doors:
             door.open()
             open_doors.callback(door.close)
         memory.settle()

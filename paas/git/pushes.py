@@ -109,6 +109,15 @@ def under_way(app: str) -> bool:
         return any(push.app == app for push in _under_way.values())
 
 
+def cancel(app: str) -> list[str]:
+    """End the pushes to an app under way, as if their clients had gone; whose they were."""
+    with _lock:
+        found = [push for push in _under_way.values() if push.app == app]
+    for push in found:
+        push.console.cancel()
+    return [push.actor for push in found]
+
+
 def find(token: str) -> Registered:
     """The push a token stands for, or PaasError: the hook was not started by the SSH door."""
     with _lock:

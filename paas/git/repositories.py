@@ -169,15 +169,17 @@ class Repositories:
         environment: Mapping[str, str],
         paths: Sequence[str] = (),
         root: str = "",
+        more: Iterable[str] = (),
     ) -> subprocess.Popen[bytes]:
         """A started `git archive` whose stdout is a tar of the commit, or of some paths of it.
 
         root: only this directory of the commit, paths and names being as seen from there.
+        more: options of git archive's that add files of ours.
         Nothing is left out or rewritten at the tree's wish; submodules are not in it.
         The caller reads to the end and waits.
         """
         tree = f"{commit_id(commit)}:{root}" if root else commit_id(commit)
-        argv = ("-c", "tar.umask=0022", "archive", "--format=tar", tree)
+        argv = ("-c", "tar.umask=0022", "archive", "--format=tar", *more, tree)
         chosen = ("--", *(f":(top,literal){path}" for path in paths)) if paths else ()
         return self._start(app, (*argv, *chosen), environment)
 

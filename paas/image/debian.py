@@ -36,6 +36,7 @@ BUILD = (
 )
 # what makes images and carries them to registries, for our own use
 TOOLS = ("buildah", "skopeo", "zstd")
+FETCH = ("git", "openssh-client")  # what speaks to git servers over ssh
 TOOLS_UNUSED = ("usr/lib/cni", "usr/libexec/buildah")  # other networks, tests: 150 MB
 # fmt: on
 
@@ -107,11 +108,21 @@ def install_build(
         shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
 
 
-def install_tools(suite: str, run: Path, upper: Path, runner: Runner, progress: Progress) -> None:
-    """Add what images are made and moved with to an upper over the run layer."""
-    with installed(suite, TOOLS, run, upper, upper.with_name("no-lists"), runner, progress) as root:
+def install_tools(
+    suite: str,
+    packages: Sequence[str],
+    run: Path,
+    upper: Path,
+    runner: Runner,
+    progress: Progress,
+) -> None:
+    """Add tools of ours, for images or for git servers, to an upper over the run layer."""
+    with installed(
+        suite, packages, run, upper, upper.with_name("no-lists"), runner, progress
+    ) as root:
         for name in (LISTS, *TOOLS_UNUSED):
-            empty(root / name)
+            if (root / name).is_dir():
+                empty(root / name)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ digest, so a changed package list makes a new one beside the old.
 import fcntl
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,30 +89,44 @@ class Stack:
 
     def tools_layers(self, progress: Progress) -> tuple[Layer, ...]:
         """What images are made and moved with, on the run layer; made when first asked for."""
-        run = self._layer("run")
-        made = self.layers.find(self._tools_id)
+        return self._with("tools", debian.TOOLS, "images", progress)
+
+    def fetch_layers(self, progress: Progress) -> tuple[Layer, ...]:
+        """What speaks to git servers over ssh, on the run layer; made when first asked for."""
+        return self._with("fetch", debian.FETCH, "git servers", progress)
+
+    def _with(
+        self, variant: str, packages: Sequence[str], purpose: str, progress: Progress
+    ) -> tuple[Layer, ...]:
+        run, name = self._layer("run"), self._id_of(variant, packages)
+        made = self.layers.find(name)
         if made is None:
             with self._alone():
-                made = self.layers.find(self._tools_id) or self._make_tools(run, progress)
+                made = self.layers.find(name)
+                if made is None:
+                    progress(f"Fetching the tools for {purpose}; this is done once")
+                    made = self._make_tools(run, name, packages, progress)
         return run, made
 
-    def _make_tools(self, run: Layer, progress: Progress) -> Layer:
-        progress("Fetching the tools for images; this is done once")
+    def _make_tools(
+        self, run: Layer, name: str, packages: Sequence[str], progress: Progress
+    ) -> Layer:
         upper = self.layers.new_upper(0)
         try:
-            debian.install_tools(self.suite, self.layers.path(run), upper, self.runner, progress)
-            stand_in = upper / NETWORK_PROGRAM
-            stand_in.parent.mkdir(parents=True, exist_ok=True)
-            stand_in.symlink_to("/bin/false")
-            return self.layers.adopt(upper, self._tools_id, 0)
+            root = self.layers.path(run)
+            debian.install_tools(self.suite, packages, root, upper, self.runner, progress)
+            if packages is debian.TOOLS:
+                stand_in = upper / NETWORK_PROGRAM
+                stand_in.parent.mkdir(parents=True, exist_ok=True)
+                stand_in.symlink_to("/bin/false")
+            return self.layers.adopt(upper, name, 0)
         except BaseException:
             self.layers.discard(upper)
             raise
 
-    @property
-    def _tools_id(self) -> str:
-        digest = hashlib.sha256("\n".join((self.digest, *debian.TOOLS)).encode()).hexdigest()
-        return f"stack-{self.suite}-tools-{digest[:12]}"
+    def _id_of(self, variant: str, packages: Sequence[str]) -> str:
+        digest = hashlib.sha256("\n".join((self.digest, *packages)).encode()).hexdigest()
+        return f"stack-{self.suite}-{variant}-{digest[:12]}"
 
     def _make_run(self, progress: Progress) -> Layer:
         upper = self.layers.new_upper(0)
@@ -132,7 +146,8 @@ class Stack:
         """Whether it is a layer of a stack made before this one, which an upgrade left behind."""
         mine = self._id("run")
         made_at = self.layers.used_at
-        ours = layer_id in (mine, self._id("build"), self._tools_id)
+        extra = (("tools", debian.TOOLS), ("fetch", debian.FETCH))
+        ours = layer_id in (mine, self._id("build"), *(self._id_of(*one) for one in extra))
         is_one = ID.fullmatch(layer_id) is not None
         return is_one and not ours and 0 < made_at(layer_id) < made_at(mine)
 

@@ -1,6 +1,7 @@
 """Cron expressions: when something is due, in the machine's own time zone. Reads that zone."""
 
-from datetime import datetime, tzinfo
+import re
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,6 +10,8 @@ from cronsim import CronSim, CronSimError
 
 from paas.errors import UsageError
 
+EVERY = re.compile(r"(?P<count>[1-9]\d{0,3})(?P<unit>[mhd])", re.ASCII)
+UNITS = {"m": 60, "h": 3600, "d": 86_400}
 LOCAL_TIME = Path("/etc/localtime")  # tzfile(5)
 
 
@@ -25,6 +28,20 @@ def expression(text: str) -> str:
             'write minute, hour, day, month and weekday as cron does: "0 3 * * *"',
         ) from error
     return cleaned
+
+
+def repeating(text: str) -> str:
+    """How often something is done: `15m`, `6h`, `1d`, or a cron expression; UsageError else."""
+    if EVERY.fullmatch(text):
+        return text
+    return expression(text)
+
+
+def due_after(rule: str, moment: datetime) -> datetime:
+    """When it is due next, after a moment with a zone, by a rule that `repeating` gave."""
+    if match := EVERY.fullmatch(rule):
+        return moment + timedelta(seconds=int(match["count"]) * UNITS[match["unit"]])
+    return next_after(rule, moment)
 
 
 def next_after(cron: str, moment: datetime, zone: tzinfo | None = None) -> datetime:

@@ -76,6 +76,7 @@ class Nginx:
             held=self.held,
             certificates=self.certificates,
             pages=self.pages,
+            webhooks=settings.webhook_socket,
             modules=modules(),
             addresses=ports.addresses(settings.listen_address, ipv6=ports.has_ipv6()),
             http_port=settings.http_port,

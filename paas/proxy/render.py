@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from paas.model import nginx
+from paas.model import nginx, webhook
 from paas.model.ports import ENCRYPTED, GRPC
 from paas.model.route import RouteState
 from paas.model.standin import StandIn
@@ -36,6 +36,7 @@ class Inputs:
     held: Path  # there while some app is held
     certificates: Path
     pages: Path  # of apps, for the time of their maintenance
+    webhooks: Path  # the daemon's socket for what git servers tell
     modules: tuple[str, ...]
     addresses: tuple[str, ...]  # to listen at, such as 0.0.0.0 and [::]
     http_port: int
@@ -106,6 +107,8 @@ def variables(inputs: Inputs, shape: Shape) -> dict[str, object]:
             for text in listens(inputs, scheme, port)
         ],
         "common": nginx.directives(common),
+        "webhook_path": webhook.PATH,
+        "webhook_bytes": webhook.BODY_BYTES,
         "names": shape.names,
         "blocks": [described(one, common) for one in shape.blocks],
     }

@@ -35,6 +35,7 @@ from paas.store.properties import Properties
 from paas.store.redirects import Redirects
 from paas.store.registries import RegistryLogins
 from paas.store.releases import Releases
+from paas.store.secrets import Secrets
 from paas.store.stacks import Stacks
 from paas.store.standins import StandIns
 from paas.store.volumes import Volumes
@@ -101,6 +102,7 @@ class Store:
         self.http_auth = HttpAuth(self._database)
         self.pages = Pages(self._database)
         self.registries = RegistryLogins(self._database, settings.state_dir / "secrets.key")
+        self.secrets = Secrets(self._database, settings.state_dir / "secrets.key")
         self.docker_options = DockerOptions(self._database)
         self.volumes = Volumes(self._database)
 

@@ -69,7 +69,7 @@ def test_what_is_no_branch_is_refused(admin: Admin, blog: App, branch: str):
 
 
 def test_a_property_that_does_not_exist_is_refused_with_those_that_do(admin: Admin, blog: App):
-    assert "known: deploy-branch" in admin.fails("git:set", "blog", "keep-git-dir", "true").err
+    assert "known: deploy-branch" in admin.fails("git:set", "blog", "keep-git", "true").err
 
 
 def test_checks_are_set_and_reported_over_the_defaults(admin: Admin, blog: App):

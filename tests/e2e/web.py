@@ -2,10 +2,13 @@
 
     python web.py FOLDER PORT [CERTIFICATE KEY]
 
-FOLDER/git/<name>.git is served by git http-backend, FOLDER/<host>/... by the Host header, and
-FOLDER/any/... to everybody. Each request is noted in FOLDER/access.log.
+FOLDER/git/<name>.git is served by git http-backend, below /git to everybody and below /private
+to ann, FOLDER/<host>/... by the Host header, and
+FOLDER/any/... to everybody; /moved, /away and /endless do what they say. Each request is noted
+in FOLDER/access.log.
 """
 
+import base64
 import http.server
 import mimetypes
 import os
@@ -16,6 +19,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+LOGIN = "Basic " + base64.b64encode(b"ann:let-me-in").decode()
 BACKEND = "/usr/lib/git-core/git-http-backend"
 
 
@@ -39,12 +43,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path.startswith("/git/"):
             self.git(path.removeprefix("/git"))
+        elif path.startswith("/private/"):
+            self.private(path.removeprefix("/private"))
         elif path.startswith("/hangs/"):
             time.sleep(600)
         elif path.startswith("/moved/"):
             self.reply(302, b"", Location=path.removeprefix("/moved"))
+        elif path.startswith("/away/"):
+            self.reply(302, b"", Location=path.removeprefix("/away/"))
+        elif path.startswith("/endless/"):
+            self.endless()
         else:
             self.file(host, path.strip("/"))
+
+    def endless(self) -> None:
+        """What begins like a zip and has no end, as long as somebody reads it."""
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            self.wfile.write(b"PK\x03\x04")
+            while True:
+                self.wfile.write(os.urandom(1 << 20))
+        except OSError:
+            return
 
     def file(self, host: str, path: str) -> None:
         for place in (self.root / host / path, self.root / "any" / path):
@@ -78,6 +100,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
         status = int(fields.pop("Status", "200 OK").split()[0])
         self.reply(status, content, **fields)
+
+    def private(self, path: str) -> None:
+        """A repository for whoever has the login."""
+        if self.headers.get("Authorization") == LOGIN:
+            self.git(path)
+        else:
+            self.reply(401, b"who are you?\n", **{"WWW-Authenticate": 'Basic realm="git"'})
 
     def reply(self, status: int, body: bytes, **fields: str) -> None:
         self.send_response(status)

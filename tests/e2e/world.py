@@ -61,15 +61,36 @@ class World:
         """Serve on one more port, with a certificate and its key over TLS."""
         argv = ["ip", "netns", "exec", self.name, sys.executable, str(WEB), str(self.root)]
         self.children.append(subprocess.Popen([*argv, str(port), *tls]))
+        self.wait_for(port)
+
+    def wait_for(self, port: int) -> None:
         deadline = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection((self.address, port), 1).close()
             except OSError:
-                assert time.monotonic() < deadline, "the web server did not come up"
+                assert time.monotonic() < deadline, "the server did not come up"
                 time.sleep(0.05)
             else:
                 return
+
+    def serve_ssh(self, port: int, keys: str) -> None:
+        """An ssh server for whoever has one of the keys, who may read the repositories."""
+        home = self.root / f"ssh-{port}"
+        home.mkdir()
+        host_key, allowed = home / "host_key", home / "authorized_keys"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key], check=True)
+        allowed.write_text(keys)
+        options = {
+            "Port": port, "ListenAddress": self.address, "HostKey": host_key, "PidFile": "none",
+            "AuthorizedKeysFile": allowed, "PermitRootLogin": "yes", "StrictModes": "no",
+            "UsePAM": "no", "PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no",
+        }  # fmt: skip
+        words = [f"-o{key}={value}" for key, value in options.items()]
+        Path("/run/sshd").mkdir(exist_ok=True)
+        argv = ["ip", "netns", "exec", self.name, "/usr/sbin/sshd", "-D", "-f", "/dev/null", *words]
+        self.children.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
+        self.wait_for(port)
 
     def end(self) -> None:
         for child in self.children:
@@ -113,6 +134,8 @@ class Remote:
         self.bare = world.root / "git" / f"{name}.git"
         self.path = world.root / "work" / name
         self.url = f"{world.url}/git/{name}.git"
+        self.private_url = f"{world.url}/private/{name}.git"
+        self.ssh_url = f"ssh://root@{world.address}{self.bare}"
         self.path.mkdir(parents=True)
         subprocess.run(
             ["git", "init", "-q", "--bare", "-b", "main", str(self.bare)], env=AUTHOR, check=True

@@ -21,6 +21,7 @@ INPUTS = Inputs(
     held=Path("/run/paas/requests-held"),
     certificates=Path("/s/certificates"),
     pages=Path("/s/pages"),
+    webhooks=Path("/r/webhooks.sock"),
     modules=("/m/ndk.so", "/m/lua.so"),
     addresses=("0.0.0.0", "[::]"),
     http_port=80,

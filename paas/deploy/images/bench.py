@@ -23,7 +23,7 @@ from paas.model.container import ContainerSpec, Kind, Limits, Mount, Power, new_
 from paas.model.release import Layer
 from paas.platform import Platform
 
-TOOL = ("/usr/bin/python3", "-I", "-S", "/buildpacks/images")
+TOOL = ("/usr/bin/python3", "-I", "-S")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PLATFORM_SLOT = 0
 RESULTS = ("image", "error")
@@ -71,6 +71,8 @@ class Work:
     results: Sequence[str] = RESULTS
     words: str = "the work on the image"
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # files in /config
+    program: str = "images"  # of buildpacks
+    layers: tuple[Layer, ...] = ()  # what it runs on; none: the tools for images
 
 
 @contextmanager
@@ -130,10 +132,10 @@ def spec(bench: Bench, work: Work, upper: Path, result: Path, config: Path) -> C
         app=bench.app.name if bench.app else "images",
         slot=bench.slot,
         kind=Kind.BUILD,
-        process="images",
+        process=work.program,
         index=1,
-        layers=bench.platform.stack.tools_layers(bench.console.detail),
-        argv=(*TOOL, work.verb),
+        layers=work.layers or bench.platform.stack.tools_layers(bench.console.detail),
+        argv=(*TOOL, f"/buildpacks/{work.program}", work.verb),
         environment={
             "PATH": PATH,
             "HOME": "/root",

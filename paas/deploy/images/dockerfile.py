@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.console import Console
-from paas.deploy import build_config, policies, prune, workshop
+from paas.deploy import build_config, environment, policies, prune, workshop
 from paas.deploy.images import bases, steps_kept
 from paas.deploy.images import bench as benches
 from paas.deploy.images.bench import Bench, Work
@@ -40,7 +40,7 @@ CACHE_MOUNTS = "/var/tmp/buildah-cache-0"  # noqa: S108 - buildah's place, in th
 # certificate authorities that a Debian machine was given by its owner
 OWN_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 AUTHORITIES_INSIDE = "/dev/paas/ca.crt"  # in a step that the build adds to each stage
-REVISIONS = ("SOURCE_VERSION", "GIT_REV")
+SOURCE_VERSION = "SOURCE_VERSION"
 NAMED_BY = 32
 IDENTITY = re.compile(r"[0-9a-f]{64}")
 
@@ -110,7 +110,8 @@ def arguments(
     an argument can be read in the image's history.
     """
     offered = {
-        **dict.fromkeys(REVISIONS, source.push.new),
+        SOURCE_VERSION: source.push.new,
+        **environment.revision(platform, app, source.push.new),
         **build_config.of_build(platform, app, {}),
     }
     wanted = {key: value for key, value in offered.items() if dockerfile.declares(text, key)}
