@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from paas.deploy import route
 from paas.errors import PaasError
 from paas.model.app import App
-from paas.model.ports import HTTP, HTTPS, ORDINARY, PortMapping
+from paas.model.ports import HTTP, HTTPS, ORDINARY, USUAL, PortMapping
 from paas.platform import Platform
 from paas.settings import Settings
 
@@ -29,7 +29,7 @@ def check(settings: Settings, one: PortMapping) -> None:
     """Raise PaasError for a host port that no app can have."""
     stands = {settings.http_port: HTTP, settings.https_port: HTTPS}
     if one.host in ORDINARY:
-        if (one.scheme == "http") != (one.host == HTTP):
+        if USUAL.get(one.scheme) != one.host:
             raise PaasError(f"{one}: port {HTTP} is for http and port {HTTPS} for https")
     elif one.host < FIRST:
         raise PaasError(

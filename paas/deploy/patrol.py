@@ -48,6 +48,7 @@ class Patrol:
         platform = self._platform
         for step in (
             platform.networks.ensure,
+            platform.proxy.tend,
             lambda: remove_strays(platform),
             lambda: tend_all(platform),
             lambda: prune.once_more(platform),

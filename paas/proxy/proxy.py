@@ -258,8 +258,11 @@ class Proxy:
             self._configuration.again()
 
     def tend(self) -> None:
-        """Now and then: listen to ports that were taken, begin new logs in place of large ones."""
+        """Now and then: start nginx if it died, open ports that were taken, begin new logs."""
         with self._lock:
+            if self._nginx.pid() is None and not self._nginx.stopped.exists():
+                log.warning("nginx is gone: starting it")
+                self.start()
             self._configuration.tend()
         if logs.rotate(self._nginx.logs):
             self.reopen_logs()

@@ -117,6 +117,9 @@ class FakeProxy:
     def refused(self, app: str | None = None) -> dict[str, str]:
         return {one: why for one, why in self.complaints.items() if app in (None, one)}
 
+    def tend(self) -> None:
+        self.calls.append("tend")
+
     def reload(self) -> None:
         self.calls.append("reload")
 

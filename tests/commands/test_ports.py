@@ -52,6 +52,7 @@ def test_removing_goes_by_port_or_mapping_and_clearing_takes_all(admin: Admin, d
         ("http:22:5000", "below 1024"),
         ("https:80:5000", "port 80 is for http"),
         ("http:443:5000", "443 for https"),
+        ("grpcs:443:5000", "443 for https"),
         ("tcp:8081:5000", "schemes: http, https"),
         ("8081:5000", "scheme:host-port:container-port"),
     ],

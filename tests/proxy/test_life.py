@@ -67,6 +67,23 @@ def test_a_changed_setting_reloads_the_adopted_nginx(
     assert len(list((settings.state_dir / "proxy/sites").iterdir())) == 1
 
 
+def test_one_that_died_is_started_and_one_that_was_stopped_is_not(
+    proxy: Proxy, upstream: Apps, visitor: Visitor
+) -> None:
+    proxy.publish(serving("blog", upstream("blog")))
+    pid = proxy._nginx.pid()
+    assert pid is not None
+    os.killpg(os.getsid(pid), signal.SIGKILL)
+    assert wait_for(lambda: not proxy.running())
+    proxy.tend()
+    assert visitor.get("blog.test").text == "blog"
+    proxy.stop(until_told=True)
+    proxy.tend()
+    assert not proxy.running()
+    proxy.start()
+    assert visitor.get("blog.test").text == "blog"
+
+
 def test_nginx_is_in_a_session_of_its_own(proxy: Proxy) -> None:
     pid = proxy._nginx.pid()
     assert pid is not None
