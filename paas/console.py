@@ -65,6 +65,7 @@ class Console:
         self.command = ""  # what the caller asked for, such as ps:restart
         self.cancelled = threading.Event()
         self._why = "cancelled by the caller"
+        self.dismissed = False
         self._listeners: list[Callable[[], None]] = []
         self._overhearing: list[Callable[[bytes], None]] = []
         self._resize_listeners: list[Callable[[int, int], None]] = []
@@ -82,6 +83,11 @@ class Console:
         self.cancelled.set()
         for listener in list(self._listeners):
             listener()
+
+    def dismiss(self) -> None:
+        """Called when the daemon ends: this caller is to go, whatever it is at."""
+        self.dismissed = True
+        self.cancel()
 
     def on_cancel(self, listener: Callable[[], None]) -> None:
         """Have listener called (once, from another thread) when the caller goes away."""
@@ -102,6 +108,28 @@ class Console:
         other.command, other._overhearing = self.command, self._overhearing
         self.on_cancel(other.cancel)
         return other
+
+    @contextmanager
+    def within(self, environment: Mapping[str, str]) -> "Iterator[Console]":
+        """A console for one command of several: what interrupts it does not end this one.
+
+        A caller that has gone is found out by the next word.
+        """
+        inner = Console(
+            self.stdin, self.stdout, self.stderr, quiet=self.quiet, environment=environment
+        )
+
+        def resized(_rows: int, _columns: int) -> None:
+            inner.resized()
+
+        self._listeners.append(inner.cancel)
+        self._resize_listeners.append(resized)
+        try:
+            yield inner
+        finally:
+            self._listeners.remove(inner.cancel)
+            self._resize_listeners.remove(resized)
+            self.cancelled.clear()
 
     # -- being overheard -------------------------------------------------------
 

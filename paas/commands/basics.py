@@ -53,6 +53,7 @@ NAMESPACES = {
     "resource": "Limits of memory, processors, processes and bandwidth",
     "restore": "A backup brought back onto an instance without apps",
     "run": "One-off commands in an app's image",
+    "shell": "Command after command over one connection",
     "stack": "What apps are built on: Debian, updated, and apps moved onto it",
     "ssh-keys": "Who may come in",
     "stats": "What containers take, live",

@@ -53,6 +53,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     resource,
     restore,
     run,
+    shell,
     ssh_keys,
     stack,
     stats,

@@ -65,7 +65,7 @@ class Sessions:
         with self._changed:
             chosen = [one for one in self._serving if deploying or not one.deploying]
         for one in chosen:
-            one.console.cancel()
+            one.console.dismiss()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until nobody is served; False when somebody still is after timeout_s."""

@@ -227,3 +227,34 @@ def test_an_app_with_frozen_processes_is_deployed_and_stopped_as_any_other(platf
     assert platform.get(APP).status_code == 200
     assert "running (CID" in platform.ok("ps:report", APP, "--status-web.1")
     assert "runs no worker" in platform.paas("ps:freeze", APP, "worker").stderr.decode()
+
+
+def test_a_shell_is_a_session_of_commands_with_what_they_need(platform: Instance):
+    child = on_terminal(platform)  # no command at all
+    child.expect("quit to leave")
+    child.expect("paas> ")
+    child.send("apps:rep\t" + APP[:5] + "\t\r")
+    child.expect("App created at")
+    child.expect("paas> ")
+    child.sendline(f"run {APP} -- sh -c 'stty size; exit 3'")
+    child.expect("31 97")
+    child.expect("paas> ")
+    child.sendline(f"logs {APP} -t -n 0")
+    time.sleep(0.5)
+    child.send("\x03")
+    child.expect("paas> ")
+    child.send("\x1b[A\x1b[A\x15version\r")
+    child.expect(r"paas version [0-9.]+")
+    child.expect("paas> ")
+    child.sendline("apps:report nobody")
+    child.expect("does not exist")
+    child.expect("paas> ")
+    child.send("\x04")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 20
+
+
+def test_a_connection_without_command_and_terminal_gets_the_help(platform: Instance):
+    done = platform.ssh()
+    assert b"Usage: paas" in done.stdout

@@ -176,7 +176,7 @@ class Connection(paramiko.ServerInterface):
 
     def _run(self, command: bytes, console: Console) -> int:
         try:
-            caller, wish = self.caller(), parse(command)
+            caller, wish = self.caller(), parse(command or nothing_asked(console))
             if isinstance(wish, GitRequest):
                 return self._services.git.serve(wish, caller, console)
             return self._services.dispatch(caller, wish, console)
@@ -187,6 +187,11 @@ class Connection(paramiko.ServerInterface):
             if known is None:
                 raise
             return say(console, known)
+
+
+def nothing_asked(console: Console) -> bytes:
+    """What a client gets that names no command: on a terminal a shell of ours."""
+    return b"shell" if console.is_terminal else b"help"
 
 
 def fingerprint_of(blob: bytes) -> str:
