@@ -229,6 +229,17 @@ def test_an_app_with_frozen_processes_is_deployed_and_stopped_as_any_other(platf
     assert "runs no worker" in platform.paas("ps:freeze", APP, "worker").stderr.decode()
 
 
+def test_what_is_run_or_entered_gets_its_three_streams_and_no_more(platform: Instance):
+    mine = "ls -l /proc/self/fd | grep -vE ' (0|1|2|3) -> ' | grep -c -- '->'"
+    for argv in (("run", APP, "--", "sh", "-c", mine), ("enter", APP, "web", "sh", "-c", mine)):
+        assert platform.paas(*argv).stdout == b"0\n"
+    child = session(platform)
+    child.sendline(f"echo open-$({mine}).")
+    child.expect(r"open-0\.")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
 def test_a_shell_is_a_session_of_commands_with_what_they_need(platform: Instance):
     child = on_terminal(platform)  # no command at all
     child.expect("quit to leave")
