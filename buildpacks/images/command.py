@@ -1,4 +1,7 @@
-"""The verbs: import, build, push, login. Their options come from the daemon, as a file of JSON."""
+"""The verbs: what is done to images, and with Cloud Native Buildpacks.
+
+Their options come from the daemon, as a file of JSON.
+"""
 
 import json
 import os
@@ -15,6 +18,8 @@ VERBS = {
     "login": ("images.pushing", "login"),
     "push": ("images.pushing", "push"),
     "import": ("images.importing", "import_image"),
+    "cnb-build": ("cnb.building", "build"),
+    "cnb-install": ("cnb.install", "install"),
 }
 
 

@@ -45,7 +45,12 @@ class Image:
 
 def read(folder: str) -> Image:
     """The image in a folder."""
-    with open(os.path.join(folder, "manifest.json"), "rb") as file:
+    return described(folder, os.path.join(folder, "manifest.json"))
+
+
+def described(folder: str, path: str) -> Image:
+    """The image of the manifest at a path, its blobs in a folder."""
+    with open(path, "rb") as file:
         text = file.read(DOCUMENT_BYTES)
     manifest = parsed(text)
     config = document(path_of(folder, checked(manifest.get("config"))))

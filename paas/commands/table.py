@@ -16,6 +16,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     basics,
     builder,
     builder_dockerfile,
+    builder_pack,
     buildpacks,
     builds,
     certs,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from paas.console import Console
 from paas.deploy import build as herokuish
 from paas.deploy import build_config, policies, room
-from paas.deploy.images import dockerfile
+from paas.deploy.images import cnb, dockerfile
 from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
@@ -45,6 +45,7 @@ def builds_nothing(
 BUILDERS = (
     Builder("null", "builds nothing", lambda *_: False, builds_nothing),
     Builder("dockerfile", "a Dockerfile", dockerfile.fits, dockerfile.build),
+    Builder("pack", "Cloud Native Buildpacks", cnb.fits, cnb.build),
     Builder("herokuish", "buildpacks", lambda *_: True, herokuish.build),
 )
 

@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 from paas.deploy import policies, ports
+from paas.model import oci
 from paas.model.app import App
 from paas.model.container import Limits, Power
 from paas.model.image import ImageConfig
@@ -28,7 +29,7 @@ def launch(image: Image, line: str) -> tuple[str, ...]:
     if image.config is None:
         return (LAUNCH, line)
     words = split(line)
-    if image.config.entrypoint:
+    if image.config.entrypoint and not line.startswith(oci.BUILDPACK_PROCESSES):
         return (*image.config.entrypoint, *words)
     if shlex.join(words) == line and words and not ASSIGNMENT.match(words[0]):
         return words

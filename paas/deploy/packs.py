@@ -82,16 +82,22 @@ def by_administrator(settings: Settings, text: str) -> Reference:
     """A reference as somebody gave it who may use the server's folders, those that are allowed."""
     reference = buildpack.parse(text, own())
     if reference.kind is Kind.FOLDER:
-        path = Path(reference.address).resolve()
-        if not any(path.is_relative_to(Path(root).resolve()) for root in settings.buildpack_dirs):
-            raise PaasError(
-                f"{reference.text} is not below a folder that buildpacks may come from",
-                f"move it below {' or '.join(settings.buildpack_dirs) or 'one'}, "
-                "or add its folder to buildpack_dirs in the settings",
-            )
-        if not path.is_dir():
-            raise PaasError(f"there is no folder {reference.text}", "see its name with ls")
+        folder(settings, reference.address)
     return reference
+
+
+def folder(settings: Settings, text: str) -> Path:
+    """A folder of the server with buildpacks, which must be below one that is allowed."""
+    path = Path(text).resolve()
+    if not any(path.is_relative_to(Path(root).resolve()) for root in settings.buildpack_dirs):
+        raise PaasError(
+            f"{text} is not below a folder that buildpacks may come from",
+            f"move it below {' or '.join(settings.buildpack_dirs) or 'one'}, "
+            "or add its folder to buildpack_dirs in the settings",
+        )
+    if not path.is_dir():
+        raise PaasError(f"there is no folder {text}", "see its name with ls")
+    return path
 
 
 # -- fetching --------------------------------------------------------------------------

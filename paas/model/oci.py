@@ -18,6 +18,8 @@ from paas.model.names import ENV_KEY, PROCESS
 # labels in which an app that was exported keeps what an image has no place for
 PROCESSES_LABEL = "paas.processes"
 REVISION_LABEL = "org.opencontainers.image.revision"
+# where programs lie that are entrypoints themselves (buildpacks' platform spec, "Launch")
+BUILDPACK_PROCESSES = "/cnb/process/"
 WORDS_AT_MOST, TEXT_BYTES = 1000, 128 << 10
 PORTS_AT_MOST = 100
 # how Docker and buildah write steps that ran nothing, and those that did

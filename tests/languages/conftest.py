@@ -1,6 +1,7 @@
 """One platform for the languages: builds have the limits that real ones have."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,8 @@ __all__ = ("build_root", "platform", "sandbox")
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Instance]:
     settings = own_settings(boot_timeout_s=60.0, drain_s=2.0, stop_grace_s=3.0, check_wait_s=0.5)
+    folder = settings.state_dir.parent / "buildpacks"
+    settings = replace(settings, buildpack_dirs=(str(folder),))
     settings.state_dir.mkdir(parents=True)
     settings.run_dir.mkdir(parents=True)
     instance = Instance(settings)

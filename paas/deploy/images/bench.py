@@ -73,6 +73,8 @@ class Work:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # files in /config
     program: str = "images"  # of buildpacks
     layers: tuple[Layer, ...] = ()  # what it runs on; none: the tools for images
+    environment: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)  # seen in place of the platform's own
 
 
 @contextmanager
@@ -141,7 +143,9 @@ def spec(bench: Bench, work: Work, upper: Path, result: Path, config: Path) -> C
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "SSL_CERT_FILE": workshop.CERTIFICATES,
+            **work.environment,
         },
+        files=work.files,
         uid=0,
         power=work.power,
         cwd="/",
