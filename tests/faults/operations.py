@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.faults.invariants import branch_at
 from tests.faults.prober import fetch
 from tests.faults.rows import read_apps
 from tests.faults.stage import FILES, Done, Stage
@@ -26,12 +27,22 @@ class Operation:
 
 
 def prepare_push(stage: Stage) -> tuple[str, str]:
-    """A commit that is not deployed yet."""
+    """A commit that is not deployed yet, nor was before a rollback: git would not push it again."""
     before = stage.answer().page
-    if before == str(stage.page):
+    if before == str(stage.page) or branch(stage) == head(stage):
         stage.page += 1
         stage.repository.commit({"page.txt": str(stage.page)})
     return before, str(stage.page)
+
+
+def branch(stage: Stage) -> str:
+    """Where the app's branch is."""
+    repositories = stage.instance.settings.state_dir / "repos"
+    return branch_at(repositories / f"{stage.app}.git")
+
+
+def head(stage: Stage) -> str:
+    return stage.repository.git("rev-parse", "main").stdout.decode().strip()
 
 
 def page(stage: Stage) -> str:

@@ -105,7 +105,8 @@ def report_of(
 ) -> dict[str, Any]:
     began, first, last = times
     during = record.of(lambda one: first <= one.began < last)
-    busy = record.of(lambda one: overlaps(one, operations))
+    busy = during.of(lambda one: overlaps(one, operations))
+    pauses = during.of(lambda one: not overlaps(one, operations))
     words = Counter(f"{one.app}: {one.kind}: {one.failure}" for one in record.failures)
     return {
         "seconds": {"quiet": round(first - began, 1), "operations": round(last - first, 1)},
@@ -113,6 +114,7 @@ def report_of(
         "quiet_ms": record.between(began, first).quantiles(),
         "during_ms": during.quantiles(),
         "within_operations_ms": busy.quantiles(),
+        "pauses_ms": pauses.quantiles(),
         "neighbour_quiet_ms": of_app(record.between(began, first), OTHER).quantiles(),
         "neighbour_during_ms": of_app(during, OTHER).quantiles(),
         "failures": dict(words),
@@ -177,6 +179,7 @@ def show(report: dict[str, Any]) -> None:
                 ("quiet", "quiet_ms"),
                 ("between first and last operation", "during_ms"),
                 ("while an operation runs", "within_operations_ms"),
+                ("in the pauses between them", "pauses_ms"),
                 ("neighbour, quiet", "neighbour_quiet_ms"),
                 ("neighbour, during operations", "neighbour_during_ms"),
             )

@@ -4,6 +4,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,24 +46,25 @@ def level(fleet: Fleet, available_before: int) -> Level:
     assert pid is not None
     monitors = watchers(instance)
     conmons, inits = monitors[::2], monitors[1::2]
-    starts, restarts = started(instance, lambda: restarted(fleet))
     used = available_before - available_bytes()
-    return Level(
-        count,
-        round(starts, 1),
-        round(restarts * 1000, 1),
+    memory = (
         round(resident(pid) / MIB, 1),
         round(mean(conmons), 2),
         round(mean([*inits, *map(first_child, inits)]) * 2, 2),
         round(sum(map(proportional, nginx(instance))) / MIB, 1),
         round(used / MIB / max(count, 1), 1),
-        count - len(answering(fleet)),
     )
+    starts, restarts = started(instance, lambda: restarted(fleet))
+    times = (round(starts, 1), round(restarts * 1000, 1))
+    return Level(count, *times, *memory, count - len(answering(fleet)))
 
 
 def mean(pids: list[int]) -> float:
-    """MiB a process, shared pages counted in part."""
-    found = [proportional(pid) for pid in pids if Path(f"/proc/{pid}").exists()]
+    """MiB a process, shared pages counted in part; those that ended meanwhile left out."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            found.append(proportional(pid))
     return sum(found) / MIB / max(len(found), 1)
 
 
