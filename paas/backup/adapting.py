@@ -36,6 +36,7 @@ class Adapting:
     apps: Mapping[int, App]
     wanted: Wanted
     told: list[str] = field(default_factory=list)
+    _network_slots: set[int] = field(default_factory=set)
 
     def row(self, table: str, row: Row) -> Row | None:
         """A row as it shall be here; None: it is left out."""
@@ -115,6 +116,19 @@ class Adapting:
         self.told.append(f"the login at {row['server']} does not come: registry:login again")
         return None
 
+    def network(self, row: Row) -> Row | None:
+        """A network gets another subnet where this instance has no such one."""
+        taken = {app.slot for app in self.apps.values()} | self._network_slots
+        slots = self.platform.settings.slots
+        wanted = [row["slot"]] if row["slot"] <= slots else []
+        places = (*wanted, *range(slots, 0, -1))
+        slot = next((place for place in places if place not in taken), None)
+        if slot is None:
+            self.told.append(f"network {row['name']} does not come: there is no room for it")
+            return None
+        self._network_slots.add(slot)
+        return {**row, "slot": slot}
+
     def mount(self, row: Row) -> Row | None:
         """Which volumes an app sees here is for somebody here to say."""
         if self.wanted.whole:
@@ -142,6 +156,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "builds": Adapting.build,
     "release_layers": Adapting.release_layer,
     "named_images": Adapting.image,
+    "networks": Adapting.network,
     "domains": Adapting.domain,
     "redirects": Adapting.redirect,
     "keys": Adapting.key,

@@ -212,6 +212,11 @@ def volume_mount(row: Row) -> None:
     known(volume.checked(one) == one, "a mount")
 
 
+def shared_network(row: Row) -> None:
+    names.network_name(row["name"])
+    known(row["slot"] >= 1, "a network's slot")
+
+
 def setting(row: Row) -> None:
     """Whether it makes sense is asked of those who set it, when it is taken in."""
     for part in (row["namespace"], row["key"]):
@@ -238,6 +243,7 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "limits": limit,
     "maintenance_pages": page,
     "named_images": named_image,
+    "networks": shared_network,
     "port_mappings": port_mapping,
     "process_states": anything,  # never taken
     "properties": setting,

@@ -43,6 +43,7 @@ NAMESPACES = {
     "maintenance": "A page in place of an app",
     "mirrors": "Where builds get packages from",
     "nginx": "How the proxy treats an app, and what it logged",
+    "network": "Networks that apps share, and names on them",
     "ports": "Which ports of the server lead to which ports of an app",
     "proxy": "Whether requests reach an app",
     "ps": "Scale, start, stop and look at processes",

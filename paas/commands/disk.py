@@ -42,6 +42,7 @@ def disk(context: Context, format_: str) -> None:
         f"layers that several apps have, stored once: {show_bytes(found.shared)}"
     )
     context.console.detail(f"layers that nobody needs now: {show_bytes(found.unneeded)}")
+    context.console.detail(f"volumes and their snapshots: {show_bytes(found.volumes)}")
 
 
 def values(one: AppSize) -> Sequence[int]:
@@ -58,6 +59,7 @@ def described(context: Context, found: Sizes) -> dict[str, object]:
         "apps": apps,
         "shared_bytes": found.shared,
         "unneeded_bytes": found.unneeded,
+        "volumes_bytes": found.volumes,
     }
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import environment, ports, volumes
+from paas.deploy import environment, ports, shared, volumes
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Release
@@ -94,6 +94,7 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         release=release.version,
         limits=environment.limits(platform, app, slot.process),
         mounts=volumes.mounts(platform, app, DEPLOY, slot.process),
+        networks=shared.at_creation(platform, app),
         log=logs / f"{slot.name}.{identity}.log",
         port=ports.of_web(platform, app, release.image),
         **environment.seat(release.image),

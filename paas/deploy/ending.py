@@ -4,7 +4,7 @@ The mark in the database comes first: a daemon that finds it goes on where the l
 one, or a full disk, stopped.
 """
 
-from paas.deploy import fleet, prune
+from paas.deploy import fleet, prune, shared
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.platform import Platform
@@ -17,6 +17,7 @@ def begin(platform: Platform, app: App) -> None:
     with fleet.changing(app), platform.store.together():
         platform.store.properties.set(app, *MARK, "yes")
         fleet.install(platform, app, ())
+    shared.settle(platform, app)  # before another container gets one of its addresses
 
 
 def begun(platform: Platform, app: App) -> bool:

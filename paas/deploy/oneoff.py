@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from paas.console import Console
-from paas.deploy import environment, fleet, policies, room, volumes
+from paas.deploy import environment, fleet, policies, room, shared, volumes
 from paas.engines.base import Session
 from paas.errors import PaasError
 from paas.model import volume
@@ -144,6 +144,7 @@ def spec_of(
         terminal=order.terminal,
         interactive=order.interactive,
         mounts=volumes.mounts(platform, app, volume.RUN, order.process),
+        networks=shared.at_creation(platform, app),
         **environment.seat(release.image),
     )
 

@@ -20,6 +20,7 @@ from paas.deploy import (
     retire,
     roll,
     route,
+    shared,
 )
 from paas.image.durable import remove_tree
 from paas.model.app import App
@@ -58,6 +59,7 @@ def recover(platform: Platform) -> None:
         keep = {one for app in apps for one in fleet.ids(platform, app)}
         routes = [route.current(platform, app) for app in apps]
     platform.proxy.publish_all(routes)
+    shared.tell(platform)
     keep |= {one.id for one in leaving}
     keep |= {c.id for c in platform.engine.list() if c.spec.kind is Kind.RUN and c.running}
     for one in keep:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from paas.console import Console
-from paas.deploy import builds, environment, volumes
+from paas.deploy import builds, environment, shared, volumes
 from paas.deploy.foreground import attached
 from paas.errors import PaasError
 from paas.model import app_json
@@ -191,6 +191,7 @@ def task_spec(
         environment=environment.of_process(platform, app, image, f"{name}.1"),
         limits=environment.limits(platform, app, name),
         mounts=volumes.mounts(platform, app, DEPLOY, name),
+        networks=shared.at_creation(platform, app),
         **environment.seat(image),
     )
     return replace(spec, **changes)  # type: ignore[arg-type]

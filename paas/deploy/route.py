@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from paas.deploy import fleet, front, policies
+from paas.deploy import fleet, front, policies, shared
 from paas.deploy.boot import WEB
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -19,6 +19,7 @@ def publish(platform: Platform, app: App) -> None:
     """Tell the proxy what is true now; durable and visible when this returns."""
     with fleet.changing(app):
         failpoint("route.publish")
+        shared.settle(platform, app)
         platform.proxy.publish(current(platform, app))
 
 
@@ -47,7 +48,9 @@ def current(platform: Platform, app: App) -> Route:
     """The route of an app by its domains, its release and its containers."""
     now = platform.store.apps.get(app.name)
     web = [one for one in fleet.in_service(platform, now) if one.spec.process == WEB]
-    peers = tuple(Peer(str(one.address), one.spec.port) for one in web if one.running)
+    peers = elsewhere(platform, now) or tuple(
+        Peer(str(one.address), one.spec.port) for one in web if one.running
+    )
     found = state(platform, now, peers)
     hold_s = policies.hold_s(platform, now) if found is RouteState.HELD else 0
     made = Route(now.name, platform.store.domains.effective(now), peers, found, hold_s)
@@ -75,6 +78,15 @@ def tell_all(platform: Platform) -> None:
         defaults = front.defaults(platform)
     platform.proxy.configure(defaults)
     platform.proxy.publish_all(routes)
+
+
+def elsewhere(platform: Platform, app: App) -> tuple[Peer, ...]:
+    """Where the app is that does not run here: its static-web-listener."""
+    text = platform.store.properties.get(app, shared.NAMESPACE, shared.LISTENER)
+    if text is None or app.stopped:
+        return ()
+    host, _, port = text.rpartition(":")
+    return (Peer(host, int(port)),)
 
 
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:

@@ -122,6 +122,7 @@ class ContainerSpec:
     upper: Path | None = None
     log: Path | None = None
     port: int = 5000
+    networks: tuple[int, ...] = ()  # slots of networks that it is on beside its own
     stop_signal: int = signal.SIGTERM
     terminal: tuple[int, int] | None = None
     interactive: bool = False

@@ -18,6 +18,7 @@ ACTIONS = {
     "gc": "space freed, by whom, and what went",
     "keys": "SSH keys added and removed",
     "proxy": "nginx ended by itself, and started again",
+    "network": "networks made, destroyed, joined and left",
     "ps": "processes started, stopped, restarted, scaled, paused and resumed",
     "push": "pushes that waited, or were replaced by a newer one",
     "resource": "limits set and cleared",

@@ -9,6 +9,8 @@ LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 PROCESS = LABEL
 RESERVED_APPS = {"tls"}
+RESERVED_NETWORKS = ("bridge", "host", "none")  # Docker's own
+RESERVED_WORDS = ", ".join(RESERVED_NETWORKS)
 
 
 def app_name(text: str) -> str:
@@ -24,6 +26,16 @@ def app_name(text: str) -> str:
         f"App name {text[:80]!r} is not allowed",
         "use lower-case letters, digits, dashes and inner dots, at most 63, "
         "beginning and ending with a letter or digit",
+    )
+
+
+def network_name(text: str) -> str:
+    """The name of a network that apps share, or UsageError."""
+    if LABEL.fullmatch(text) and text not in RESERVED_NETWORKS:
+        return text
+    raise UsageError(
+        f"Network name {text[:80]!r} is not allowed",
+        f"use lower-case letters, digits and dashes, at most 63; not {RESERVED_WORDS}",
     )
 
 

@@ -10,6 +10,22 @@ from ipaddress import IPv4Address, IPv4Network
 from paas.errors import PaasError
 
 FIRST_HOST = 2  # after the network's own address and the gateway
+# the first two bytes of our MAC addresses (locally administered); the IP address follows
+INSIDE_PREFIX = b"\x02\x70"
+
+
+def hardware_address(address: IPv4Address) -> str:
+    """The MAC address that goes with an IP address: locally administered, the same each time.
+
+    A bridge left to itself takes the lowest of its ports' and so another one when a port
+    comes or goes, and a container at a reused address would have another one than its
+    predecessor: either way packets go to the old one, for seconds, until ARP asks again.
+    """
+    return written(INSIDE_PREFIX + address.packed)
+
+
+def written(hardware: bytes) -> str:
+    return ":".join(f"{byte:02x}" for byte in hardware)
 
 
 class Addresses:

@@ -1,7 +1,7 @@
-"""The name service containers ask: a dnsmasq of our own that passes questions on.
+"""The name services containers ask: a dnsmasq of our own, and before it our own names.
 
-Touches: one dnsmasq process, <run_dir>/dnsmasq.pid. It listens on one address only,
-outlives the daemon, and is adopted by the next one.
+Touches: two processes, <run_dir>/{dnsmasq,names}.pid. They listen on one address only,
+outlive the daemon, and are adopted by the next one.
 """
 
 import logging
@@ -9,27 +9,41 @@ import os
 import pwd
 import select
 import signal
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from paas.command import Runner
 from paas.errors import PaasError
+from paas.network.rules import NAMES_PORT
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
 
 RESOLVER = Path("/etc/resolv.conf")
+NAME_SERVER = Path(__file__).with_name("name_server.py")
 RESTART_WAIT_S = 2.0
 STOP_S = 5.0
 
 
-class Forwarder:
-    """One instance's dnsmasq, started again when it dies."""
+class Background:
+    """A process that goes to the background by itself, started again when it dies.
 
-    def __init__(self, settings: Settings, runner: Runner) -> None:
-        self.settings = settings
+    command: makes its command line, in which a word names the pid file that it writes.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        pid_file: Path,
+        command: Callable[[Path, str], tuple[str, ...]],
+        hint: str,
+    ) -> None:
         self.runner = runner
-        self.pid_file = settings.run_dir / "dnsmasq.pid"
+        self.pid_file = pid_file
+        self._command = command
+        self._hint = hint
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -66,17 +80,18 @@ class Forwarder:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
-        return pid if f"--pid-file={self.pid_file}".encode() in words else None
+        ours = (str(self.pid_file).encode(), f"--pid-file={self.pid_file}".encode())
+        return pid if any(word in words for word in ours) else None
 
     def _start(self) -> None:
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         # it goes to the background by itself once it has bound its sockets
-        result = self.runner.run(command(self.settings, self.pid_file, user()), check=False)
+        result = self.runner.run(self._command(self.pid_file, user()), check=False)
         if result.status != 0:
             reason = result.stderr.decode(errors="replace").strip()
             raise PaasError(
                 f"the name service for containers did not start: {reason}",
-                f"see what uses port 53 on {self.settings.dns_address}: ss -lnpu sport = :53",
+                self._hint,
             )
 
     def _watch(self) -> None:
@@ -92,12 +107,36 @@ class Forwarder:
         with self._lock:
             if self._stopping.is_set() or self.pid() is not None:
                 return
-            log.warning("dnsmasq ended; starting it again")
+            log.warning("%s ended; starting it again", self.pid_file.stem)
             try:
                 self._start()
             except PaasError as error:
                 log.warning("%s", error.message)
         self._stopping.wait(RESTART_WAIT_S)
+
+
+def world_names(settings: Settings, runner: Runner) -> Background:
+    """What answers for the world's names, as the host would."""
+    return Background(
+        runner,
+        settings.run_dir / "dnsmasq.pid",
+        lambda pid_file, run_as: command(settings, pid_file, run_as),
+        f"see what uses port 53 on {settings.dns_address}: ss -lnpu sport = :53",
+    )
+
+
+def own_names(settings: Settings, runner: Runner) -> Background:
+    """What answers for names of apps that share networks."""
+    table = settings.run_dir / "names.json"
+    return Background(
+        runner,
+        settings.run_dir / "names.pid",
+        lambda pid_file, run_as: (
+            *(sys.executable, "-I", "-S", str(NAME_SERVER), str(table)),
+            *(str(settings.dns_address), str(NAMES_PORT), str(pid_file), run_as),
+        ),
+        f"see what uses port {NAMES_PORT} on {settings.dns_address}: ss -lnpu",
+    )
 
 
 def command(settings: Settings, pid_file: Path, run_as: str) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from paas.network import dump, namespaces
+from paas.network.addresses import hardware_address, written
 
 NO_SUCH_DEVICE, EXISTS = 19, 17
 DEFAULT_MTU = 1500
 INSIDE = "eth0"
-# the first two bytes of our MAC addresses (locally administered); the IP address follows
-INSIDE_PREFIX, PORT_PREFIX = b"\x02\x70", b"\x02\x71"
+# the first two bytes of the MAC addresses of our links' host ends; the IP address follows
+PORT_PREFIX, JOINT_PREFIX = b"\x02\x71", b"\x02\x72"
 LINK_ADDRESS, LINK_NAME, LINK_INFORMATION = 1, 3, 18  # IFLA_*
 KIND = 1  # IFLA_INFO_KIND
 PEER, LOCAL = 1, 2  # IFA_ADDRESS, IFA_LOCAL
@@ -35,11 +36,13 @@ class Link:
     """One network link of the host.
 
     container: the address of the container behind it, where the link is one of ours.
+    joint: whether it leads to a network that the container shares with other apps.
     """
 
     name: str
     kind: str
     container: IPv4Address | None
+    joint: bool = False
 
 
 def scan() -> list[Link]:
@@ -51,7 +54,9 @@ def read(entry: dump.Entry) -> Link:
     """A link from its entry."""
     information = dump.attributes(entry.attributes.get(LINK_INFORMATION, b""))
     kind = information.get(KIND, b"").rstrip(b"\0").decode(errors="replace")
-    return Link(entry.text(LINK_NAME), kind, behind(entry.attributes.get(LINK_ADDRESS, b"")))
+    hardware = entry.attributes.get(LINK_ADDRESS, b"")
+    joint = hardware[:2] == JOINT_PREFIX
+    return Link(entry.text(LINK_NAME), kind, behind(hardware), joint)
 
 
 def networks_of_links() -> list[tuple[str, IPv4Interface]]:
@@ -75,32 +80,19 @@ def uplink_mtu() -> int:
     return DEFAULT_MTU
 
 
-def hardware_address(address: IPv4Address) -> str:
-    """The MAC address that goes with an IP address: locally administered, the same each time.
-
-    A bridge left to itself takes the lowest of its ports' and so another one when a port
-    comes or goes, and a container at a reused address would have another one than its
-    predecessor: either way packets go to the old one, for seconds, until ARP asks again.
-    """
-    return written(INSIDE_PREFIX + address.packed)
-
-
-def port_hardware_address(address: IPv4Address) -> str:
+def port_hardware_address(address: IPv4Address, *, joint: bool = False) -> str:
     """The MAC address of the host end of a container's link: it says whose link it is.
 
     The kernel takes it as it makes the link, unlike an alias, and keeps it for us: a
     restarted daemon reads from it which addresses are taken.
     """
-    return written(PORT_PREFIX + address.packed)
-
-
-def written(hardware: bytes) -> str:
-    return ":".join(f"{byte:02x}" for byte in hardware)
+    return written((JOINT_PREFIX if joint else PORT_PREFIX) + address.packed)
 
 
 def behind(hardware: bytes) -> IPv4Address | None:
     """The container's address that the MAC address of its link's host end says."""
-    return IPv4Address(hardware[2:]) if len(hardware) == 6 and hardware[:2] == PORT_PREFIX else None
+    ours = len(hardware) == 6 and hardware[:2] in (PORT_PREFIX, JOINT_PREFIX)
+    return IPv4Address(hardware[2:]) if ours else None
 
 
 def make_bridge(name: str, gateway: IPv4Interface, mtu: int) -> None:
@@ -121,20 +113,28 @@ def make_bridge(name: str, gateway: IPv4Interface, mtu: int) -> None:
 
 
 def make_link(
-    name: str, bridge: str, network_namespace: Path, address: IPv4Address, mtu: int
+    name: str,
+    bridge: str,
+    network_namespace: Path,
+    address: IPv4Address,
+    mtu: int,
+    inside: str = INSIDE,
 ) -> None:
-    """A veth pair: `name` on the bridge, `eth0` in the namespace (still down there)."""
+    """A veth pair: `name` on the bridge, `eth0` in the namespace (still down there).
+
+    inside: another name there, for a network that the container joins beside its own.
+    """
     with IPRoute() as route, network_namespace.open("rb") as file:
         route.link(
             "add",
             ifname=name,
             kind="veth",
             mtu=mtu,
-            address=port_hardware_address(address),
+            address=port_hardware_address(address, joint=inside != INSIDE),
             master=route.link_lookup(ifname=bridge)[0],
             state="up",
             peer={
-                "ifname": INSIDE,
+                "ifname": inside,
                 "net_ns_fd": file.fileno(),
                 "mtu": mtu,
                 "address": hardware_address(address),
@@ -158,6 +158,25 @@ def configure_inside(
             )
             route.link("set", index=index, state="up")
             route.route("add", dst="default", gateway=str(gateway))
+            if egress_bps:
+                shape(route, index, egress_bps)
+
+    namespaces.inside(network_namespace, configure)
+
+
+def configure_joint(
+    network_namespace: Path, name: str, address: IPv4Interface, egress_bps: int | None
+) -> None:
+    """Bring a link to a network that was joined up in the namespace; nothing is routed there."""
+
+    def configure() -> None:
+        no_ipv6(name)
+        with IPRoute() as route:
+            index = route.link_lookup(ifname=name)[0]
+            route.addr(
+                "add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen
+            )
+            route.link("set", index=index, state="up")
             if egress_bps:
                 shape(route, index, egress_bps)
 

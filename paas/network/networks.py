@@ -1,4 +1,4 @@
-"""Every app's network: a bridge of its own, a namespace per container, rules between them.
+"""Networks: a bridge for each app, others that apps share, a namespace per container, rules.
 
 Touches: links and nftables tables named after the instance, and
 <run_dir>/{userns,netns}. The kernel is the only record: a restarted daemon reads
@@ -19,9 +19,9 @@ from paas.command import Runner
 from paas.errors import PaasError
 from paas.image import mounts
 from paas.model.container import ContainerSpec
-from paas.network import firewall, links, namespaces, nftables, rules
+from paas.network import firewall, joints, links, names, namespaces, nftables, rules
 from paas.network.addresses import Addresses
-from paas.network.dns import Forwarder
+from paas.network.dns import own_names, world_names
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,11 @@ class Networks:
     def __init__(self, settings: Settings, runner: Runner) -> None:
         self.settings = settings
         self.runner = runner
-        self.forwarder = Forwarder(settings, runner)
+        self.forwarder = world_names(settings, runner)
+        self.names = own_names(settings, runner)
         self._lock = threading.RLock()
         self._addresses: dict[int, Addresses] = {}
+        self._homes: dict[str, int] = {}  # the slot of each container's own network
         self._mtu = 0
         self._removals = ThreadPoolExecutor(max_workers=1, thread_name_prefix="links")
 
@@ -74,15 +76,20 @@ class Networks:
             self._load()
         firewall.admit(self.settings, self.runner)
         self.forwarder.ensure()
+        if names.askers(self.settings):
+            self.names.ensure()
 
     def close(self) -> None:
         """Stop watching and finish what detach began; everything attached goes on."""
         self.forwarder.close()
+        self.names.close()
         self._settle()
 
     def clear(self) -> None:
         """Remove everything of this instance from the kernel. Idempotent."""
         self.forwarder.stop()
+        self.names.stop()
+        names.path(self.settings).unlink(missing_ok=True)
         for container_id in self.found():
             self.detach(container_id)
         self._settle()
@@ -94,7 +101,8 @@ class Networks:
     def found(self) -> set[str]:
         """Ids of containers that have a link or a network namespace of this instance."""
         self._settle()
-        ids = {self._container_id(link.name) for link in links.scan() if link.kind == "veth"}
+        veths = [link for link in links.scan() if link.kind == "veth" and not link.joint]
+        ids = {self._container_id(link.name) for link in veths}
         directory = self.settings.run_dir / "netns"
         if directory.is_dir():
             ids |= {entry.name for entry in directory.iterdir()}
@@ -171,6 +179,7 @@ class Networks:
             with self._lock:
                 addresses = self._network(spec.slot)
                 address = addresses.take(spec.id)
+                self._homes[spec.id] = spec.slot
                 user_namespace = self.user_namespace(spec.slot)
             namespaces.pin_network_namespace(path, user_namespace)
         except BaseException:
@@ -191,6 +200,71 @@ class Networks:
         links.configure_inside(path, inside, attachment.gateway, spec.limits.network_egress_bps)
         if spec.limits.network_ingress_bps:
             links.limit(link, spec.limits.network_ingress_bps)
+        for slot in spec.networks:
+            self.join(spec, slot)
+
+    # -- networks that apps share ----------------------------------------------------
+
+    def join(self, spec: ContainerSpec, slot: int) -> IPv4Address:
+        """Have a container be on a network beside its own; its address there. Idempotent.
+
+        It runs or is about to: its namespace is there. Raises PaasError or OSError, leaving
+        nothing behind.
+        """
+        with self._lock:
+            addresses = self._network(slot)
+            if (present := addresses.taken.get(spec.id)) is not None:
+                return present
+            address = addresses.take(spec.id)
+        joint = joints.Joint(spec.id, slot, address, addresses.subnet)
+        try:
+            joints.make(self.settings, joint, spec.limits, self._mtu)
+        except BaseException:
+            self.leave(spec.id, slot)
+            raise
+        return address
+
+    def leave(self, container_id: str, slot: int) -> None:
+        """Have a container be on a network no more. Idempotent."""
+        with self._lock:
+            addresses = self._addresses.get(slot)
+            address = addresses.free(container_id) if addresses else None
+        if address is not None:
+            joints.remove(self.settings, container_id, slot, address)
+
+    def joined(self, container_id: str) -> dict[int, IPv4Address]:
+        """The networks that a container is on beside its own, and its address on each."""
+        with self._lock:
+            home = self._homes.get(container_id)
+            return {
+                slot: addresses.taken[container_id]
+                for slot, addresses in self._addresses.items()
+                if slot != home and container_id in addresses.taken
+            }
+
+    def members(self, slot: int) -> list[str]:
+        """Containers on a network."""
+        with self._lock:
+            addresses = self._addresses.get(slot)
+            return list(addresses.taken) if addresses else []
+
+    def tell_names(self, table: names.Names) -> None:
+        """Have these names be found by those who may, from now on."""
+        if names.write(self.settings, table):
+            with self._lock:
+                nftables.apply("\n".join(rules.name(self.settings, self._named())))
+        if table.askers:
+            self.names.ensure()
+        else:
+            self.names.stop()
+
+    def _named(self) -> list[str]:
+        """Bridges whose containers ask for our own names, and which are there."""
+        return [
+            self.settings.bridge(slot)
+            for slot in names.askers(self.settings)
+            if slot in self._addresses
+        ]
 
     def detach(self, container_id: str) -> None:
         """Free a container's link, namespace and address. Idempotent.
@@ -202,12 +276,15 @@ class Networks:
         self._removals.submit(self._remove_link, container_id)
 
     def _remove_link(self, container_id: str) -> None:
+        for slot in self.joined(container_id):
+            self.leave(container_id, slot)
         link = self.settings.link(container_id)
         try:
             links.remove(link)
         except NetlinkError:
             log.exception("link %s stays for now", link)
         with self._lock:
+            self._homes.pop(container_id, None)
             freed = [addresses.free(container_id) for addresses in self._addresses.values()]
         for address in filter(None, freed):
             nftables.apply(rules.remove_port(self.settings, rules.Port(link, address)))
@@ -238,6 +315,8 @@ class Networks:
             network = rules.Network(self.settings.bridge(slot), self.settings.subnet(slot))
             nftables.apply(rules.add_network(self.settings, network))
             self._addresses[slot] = Addresses(network.subnet)
+            if slot in names.askers(self.settings):
+                nftables.apply("\n".join(rules.name(self.settings, self._named())))
         return self._addresses[slot]
 
     def _make_bridge(self, slot: int) -> None:
@@ -252,21 +331,48 @@ class Networks:
         for slot in slots:
             self._addresses.setdefault(slot, Addresses(self.settings.subnet(slot)))
         for link in present:
-            container_id = self._container_id(link.name)
-            if container_id and link.container:
-                for addresses in self._addresses.values():
-                    if link.container in addresses.subnet:
-                        addresses.taken[container_id] = link.container
+            if not link.joint and (container_id := self._container_id(link.name)):
+                self._take(link, container_id)
+        self._load_joints([link for link in present if link.joint])
         # of those just being attached too, whose link is not there yet
         ports = [
-            rules.Port(self.settings.link(container_id), address)
-            for addresses in self._addresses.values()
+            rules.Port(self._link(container_id, slot), address)
+            for slot, addresses in self._addresses.items()
             for container_id, address in addresses.taken.items()
         ]
         networks = [
             rules.Network(self.settings.bridge(slot), self.settings.subnet(slot)) for slot in slots
         ]
-        nftables.apply(rules.ruleset(self.settings, networks, ports))
+        nftables.apply(rules.ruleset(self.settings, networks, ports, self._named()))
+
+    def _load_joints(self, present: list[links.Link]) -> None:
+        """Read who is on which shared network; a link of nobody goes."""
+        owners = {
+            joints.link_name(self.settings, container_id, slot): (container_id, slot)
+            for container_id in self._homes
+            for slot in self._addresses
+        }
+        for link in present:
+            if not link.name.startswith(self.settings.name):
+                continue
+            if (owner := owners.get(link.name)) and link.container:
+                container_id, slot = owner
+                self._addresses[slot].taken[container_id] = link.container
+            elif CONTAINER_ID.fullmatch(link.name.removeprefix(self.settings.name)):
+                links.remove(link.name)
+
+    def _take(self, link: links.Link, container_id: str) -> None:
+        """Know a container's own address by its link."""
+        for slot, addresses in self._addresses.items():
+            if link.container and link.container in addresses.subnet:
+                addresses.taken[container_id] = link.container
+                self._homes[container_id] = slot
+
+    def _link(self, container_id: str, slot: int) -> str:
+        """The host end of a container's link to a network, its own or another."""
+        if self._homes.get(container_id) == slot:
+            return self.settings.link(container_id)
+        return joints.link_name(self.settings, container_id, slot)
 
     def _slots(self, present: list[links.Link] | None = None) -> list[int]:
         """Slots that have a bridge."""

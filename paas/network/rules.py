@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from paas.network.addresses import hardware_address
 from paas.settings import Settings
 
 
@@ -32,6 +33,7 @@ table inet {table} {{
   set bridges {{ type ifname; }}
   set same {{ type ifname . ifname; }}
   set subnets {{ type ifname . ipv4_addr; flags interval; }}
+  set named {{ type ifname; }}
   set denied {{ type ipv4_addr; flags interval; auto-merge; elements = {{ {denied} }}; }}
 
   chain input {{
@@ -42,8 +44,8 @@ table inet {table} {{
     meta nfproto ipv6 drop
     iifname . ip saddr != @subnets drop
     ct state established,related accept
-    ip daddr {dns} udp dport 53 accept
-    ip daddr {dns} tcp dport 53 accept
+    ip daddr {dns} udp dport {{ 53, {names_port} }} accept
+    ip daddr {dns} tcp dport {{ 53, {names_port} }} accept
     reject with icmpx type admin-prohibited
   }}
   chain forward {{
@@ -64,6 +66,11 @@ table inet {table} {{
     ct state established,related accept
     drop
   }}
+  chain prerouting {{
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname @named ip daddr {dns} udp dport 53 dnat ip to {dns}:{names_port}
+    iifname @named ip daddr {dns} tcp dport 53 dnat ip to {dns}:{names_port}
+  }}
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr {pool} oifname != @bridges masquerade
@@ -71,6 +78,7 @@ table inet {table} {{
 }}
 table bridge {table} {{
   set links {{ type ifname; }}
+  set stations {{ type ifname . ether_addr; }}
   set sources {{ type ifname . ipv4_addr; }}
 
   chain prerouting {{
@@ -78,6 +86,7 @@ table bridge {table} {{
     iifname @links jump own_address_only
   }}
   chain own_address_only {{
+    iifname . ether saddr != @stations drop
     ether type ip iifname . ip saddr @sources accept
     ether type arp iifname . arp saddr ip @sources accept
     drop
@@ -86,14 +95,23 @@ table bridge {table} {{
 """
 
 
-def ruleset(settings: Settings, networks: Iterable[Network], ports: Iterable[Port]) -> str:
-    """Both tables, replacing what is there in one transaction."""
+def ruleset(
+    settings: Settings,
+    networks: Iterable[Network],
+    ports: Iterable[Port],
+    named: Iterable[str] = (),
+) -> str:
+    """Both tables, replacing what is there in one transaction.
+
+    named: bridges of apps that find others by name, whose questions go to our own names.
+    """
     table = settings.table_name
     text = RULES.format(
         table=table,
         denied=", ".join((*settings.egress_denied, settings.subnet_pool)),
         dns=settings.dns_address,
         pool=settings.subnet_pool,
+        names_port=NAMES_PORT,
     )
     return "\n".join(
         [
@@ -102,11 +120,21 @@ def ruleset(settings: Settings, networks: Iterable[Network], ports: Iterable[Por
             text,
             *(add_network(settings, network) for network in networks),
             *(add_port(settings, port) for port in ports),
+            *name(settings, named),
         ]
     )
 
 
+# where our own names are answered, beside the name service of the host's names
+NAMES_PORT = 54
 FAMILIES = ("inet", "bridge")
+
+
+def name(settings: Settings, bridges: Iterable[str]) -> list[str]:
+    """The command that has questions from these bridges, and no others, go to our own names."""
+    table = f"inet {settings.table_name} named"
+    found = ", ".join(f'"{one}"' for one in bridges)
+    return [f"flush set {table}", *([f"add element {table} {{ {found} }}"] if found else [])]
 
 
 def add_network(settings: Settings, network: Network) -> str:
@@ -144,7 +172,12 @@ def network_elements(network: Network) -> dict[str, str]:
 
 def port_elements(port: Port) -> dict[str, str]:
     """Which set gets which element for a link."""
-    return {"links": f'"{port.link}"', "sources": f'"{port.link}" . {port.address}'}
+    link = f'"{port.link}"'
+    return {
+        "links": link,
+        "stations": f"{link} . {hardware_address(port.address)}",
+        "sources": f"{link} . {port.address}",
+    }
 
 
 def elements(verb: str, table: str, values: Mapping[str, str]) -> str:

@@ -152,6 +152,11 @@ class Volumes:
         files = [path.stem for path in listing(self.disks)]
         return sorted({name for name in (*folders, *files) if name not in known})
 
+    def stored_in(self) -> list[Path]:
+        """Every folder and file that volumes and their snapshots take disk with."""
+        folders = [path for path in listing(self.root) if not disks.is_mounted(path)]
+        return [*folders, *listing(self.disks), *listing(self.settings.state_dir / "snapshots")]
+
     # -- going -------------------------------------------------------------------------------
 
     def detach(self, name: str) -> None:

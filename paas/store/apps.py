@@ -22,6 +22,7 @@ from paas.errors import AppNotFound, PaasError
 from paas.model.app import App
 from paas.model.names import app_name
 from paas.store.database import Database, Moment, metadata, now
+from paas.store.networks import networks
 
 apps = Table(
     "apps",
@@ -82,6 +83,7 @@ class Apps:
 
     def _free_slot(self, connection: Connection, wanted: int | None) -> int:
         used = set(connection.scalars(select(apps.c.slot)))
+        used |= set(connection.scalars(select(networks.c.slot)))
         if wanted is not None and wanted not in used and 1 <= wanted <= self._slots:
             return wanted
         slot = next(number for number in count(1) if number not in used)

@@ -28,6 +28,7 @@ from paas.store.intake import Intake
 from paas.store.jobs import Jobs
 from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
+from paas.store.networks import SharedNetworks
 from paas.store.pages import Pages
 from paas.store.ports import Ports
 from paas.store.process_states import ProcessStates
@@ -105,6 +106,7 @@ class Store:
         self.secrets = Secrets(self._database, settings.state_dir / "secrets.key")
         self.docker_options = DockerOptions(self._database)
         self.volumes = Volumes(self._database)
+        self.networks = SharedNetworks(self._database, settings.slots)
 
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""

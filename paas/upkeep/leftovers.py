@@ -56,7 +56,8 @@ def networks(round_: Round) -> None:
     if round_.wish.only is not None:
         return
     found = round_.platform.networks.slots()  # before the apps: an app is there before its network
-    used = {app.slot for app in round_.platform.store.apps.list()}
+    store = round_.platform.store
+    used = {app.slot for app in store.apps.list()} | {one.slot for one in store.networks.list()}
     for slot in sorted(found - used):
         if round_.wish.dry or round_.platform.networks.remove_idle(slot):
             round_.note("network", round_.platform.settings.bridge(slot))

@@ -40,11 +40,15 @@ class AppSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """All apps, largest first; layers that several share, once; layers that nobody needs now."""
+    """All apps, largest first; layers that several share, once; layers that nobody needs now.
+
+    volumes: theirs and their snapshots', which are no app's.
+    """
 
     apps: tuple[AppSize, ...]
     shared: int
     unneeded: int
+    volumes: int
     at: datetime
 
     @property
@@ -77,6 +81,7 @@ def measured(platform: Platform, errands: Errands) -> Sizes:
         tuple(sorted(found, key=lambda one: -one.total)),
         layer_bytes(platform, errands, several),
         layer_bytes(platform, errands, nobodys),
+        sum(taken(errands, path) for path in platform.volumes.stored_in()),
         datetime.now(UTC),
     )
 

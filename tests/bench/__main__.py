@@ -20,6 +20,7 @@ from tests.bench import (
     memory,
     proxying,
     setting_up,
+    volumes,
 )
 from tests.bench.measuring import Outcome, as_json, table
 from tests.conftest import own_settings
@@ -46,6 +47,8 @@ ROWS: dict[str, Measurement] = {
     "one-more-python": lambda instance, given: languages.one_more_python(instance, given.runs),
     "one-more-nodejs": lambda instance, given: languages.one_more_node(instance, given.runs),
     "start": lambda _, given: containers.first_accept(given.runs),
+    "mounts": lambda _, given: volumes.mounts(given.runs),
+    "names": lambda _, given: volumes.answers(given.runs),
     "ssh": lambda instance, given: doors.ssh_version(instance, given.runs),
     "local": lambda instance, given: doors.apps_list(instance, given.runs),
     "push-100mb": lambda instance, given: doors.push_large(instance, given.runs),

@@ -26,6 +26,8 @@ from paas.model.caller import Caller, Role
 from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usage
 from paas.model.release import Image, Layer, Release
 from paas.model.route import Route
+from paas.network import names
+from paas.network.names import Names
 from paas.platform import Platform
 from paas.proxy import shape
 from paas.settings import Settings
@@ -73,14 +75,34 @@ class FakeEngine:
 class FakeNetworks:
     """Slots that have a network, whether their app is there or not."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings
         self.present: set[int] = set()
+        self.joints: dict[str, dict[int, IPv4Address]] = {}
+        self.told = Names()
 
     def slots(self) -> set[int]:
         return set(self.present)
 
     def remove_app(self, slot: int) -> None:
         self.present.discard(slot)
+
+    def join(self, spec: ContainerSpec, slot: int) -> IPv4Address:
+        return self.joints.setdefault(spec.id, {}).setdefault(slot, IPv4Address("10.9.0.2"))
+
+    def leave(self, container_id: str, slot: int) -> None:
+        self.joints.get(container_id, {}).pop(slot, None)
+
+    def joined(self, container_id: str) -> dict[int, IPv4Address]:
+        return dict(self.joints.get(container_id, {}))
+
+    def members(self, slot: int) -> list[str]:
+        return [one for one, slots in self.joints.items() if slot in slots]
+
+    def tell_names(self, table: Names) -> None:
+        self.told = table
+        if self.settings:
+            names.write(self.settings, table)
 
     def remove_idle(self, slot: int) -> bool:
         self.present.discard(slot)
@@ -202,7 +224,7 @@ def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
         engine=cast("Any", FakeEngine()),
         layers=Layers(settings.state_dir / "layers"),
         stack=Stack(settings, runner),
-        networks=cast("Any", FakeNetworks()),
+        networks=cast("Any", FakeNetworks(settings)),
         proxy=cast("Any", FakeProxy()),
         repositories=Repositories(settings, runner),
         logs=Logs(settings),

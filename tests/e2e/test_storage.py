@@ -291,6 +291,12 @@ def test_a_volume_stays_when_its_app_is_renamed_and_when_it_ends(platform: Insta
     assert not (platform.settings.state_dir / "volumes/stays").exists()
 
 
+def test_the_disk_that_volumes_take_is_told(platform: Instance, keeper: str):
+    inside(platform, keeper, "dd if=/dev/urandom of=/data/large bs=1M count=8")
+    assert platform.json("disk")["volumes_bytes"] >= 8 << 20  # type: ignore[call-overload]
+    inside(platform, keeper, "rm /data/large")
+
+
 def test_the_report_of_an_app_says_what_it_has(platform: Instance, keeper: str):
     report = json.loads(platform.ok("storage:report", keeper, "--format", "json"))
     folder = platform.settings.state_dir / "volumes/data"

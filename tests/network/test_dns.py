@@ -10,14 +10,14 @@ import pytest
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.network import dns
-from paas.network.dns import Forwarder
+from paas.network.dns import world_names
 from paas.network.networks import Networks
 from paas.settings import Settings
 
 
 def test_a_restarted_daemon_adopts_the_running_one(networks: Networks, settings: Settings) -> None:
     before = networks.forwarder.pid()
-    again = Forwarder(settings, Runner())
+    again = world_names(settings, Runner())
     again.ensure()
     assert again.pid() == before
     again.close()
@@ -36,7 +36,7 @@ def test_one_that_was_killed_comes_back(
 
 
 def test_a_pid_file_of_another_process_is_not_believed(settings: Settings) -> None:
-    forwarder = Forwarder(settings, Runner())
+    forwarder = world_names(settings, Runner())
     forwarder.pid_file.write_text(str(os.getpid()))
     assert forwarder.pid() is None
 
@@ -58,5 +58,5 @@ def test_a_port_in_use_says_what_to_look_for(
 ) -> None:
     monkeypatch.setattr(dns, "command", lambda *_: ("sh", "-c", "echo in use >&2; exit 2"))
     with pytest.raises(PaasError, match="in use") as error:
-        Forwarder(settings, Runner()).ensure()
+        world_names(settings, Runner()).ensure()
     assert "port 53" in error.value.hint

@@ -42,6 +42,7 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
         "shown": tuple(Layer(**layer) for layer in values.get("shown", ())),
         "argv": tuple(values["argv"]),
         "groups": tuple(values.get("groups", ())),
+        "networks": tuple(values.get("networks", ())),
         "power": Power(values.get("power", Power.NONE)),
         "limits": Limits(**values["limits"]),
         "files": {target: Path(path) for target, path in values.get("files", {}).items()},
