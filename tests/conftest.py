@@ -19,12 +19,12 @@ SCRATCH = Path("/var/tmp")
 
 # what parts instances on one machine: the second byte of their addresses, and all that follows
 # from it. Ports lie below those that outgoing connections get, also while a daemon restarts.
-OCTETS = range(130, 230)
+OCTETS = range(130, 255)
 PORTS = ("ssh_port", "http_port", "https_port")
 FIRST_PORT, PORTS_EACH = 20_000, 10
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
-_claimed: deque[IO[str]] = deque(maxlen=16)
+_claimed: deque[IO[str]] = deque(maxlen=6)
 
 # a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
