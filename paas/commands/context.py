@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.caller import Caller
 from paas.platform import Platform
+
+LINE_BYTES = 64 << 10
 
 
 @dataclass(slots=True)
@@ -27,6 +29,14 @@ class Context:
     def record(self, action: str, detail: str, app: App | None = None) -> None:
         """Note what the caller changed, of an app or of the instance."""
         self.platform.record(app.name if app else "", self.caller.name, action, detail)
+
+    def given_line(self, what: str) -> str:
+        """The one line of standard input: a password and its like, which no words should have."""
+        text = self.console.read_all(LINE_BYTES).decode(errors="replace")
+        line = text.removesuffix("\n").removesuffix("\r")
+        if not line or "\n" in line:
+            raise UsageError(f"standard input is not one line with {what}")
+        return line
 
     def confirm(self, name: str, consequence: str) -> None:
         """Return once the caller has typed the name, or at once with --force.

@@ -11,12 +11,11 @@ from paas.commands.parameters import TEXT, Checked, app_argument
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import front, route
-from paas.errors import PaasError, UsageError
+from paas.errors import PaasError
 from paas.model import access
 from paas.model.app import App
 
 ROUNDS = 10  # as the proxy's answer to names that nobody has takes
-INPUT_BYTES = 64 << 10
 USER = Checked("user", access.user_name)
 ADDRESS = Checked("address", access.address)
 user_argument = click.argument("user", type=USER)
@@ -96,17 +95,8 @@ def add_user(context: Context, app: App, user: str, password: str | None) -> Non
 
 def hash_of(context: Context, password: str | None) -> str:
     """The bcrypt hash of a password that was given, or is on standard input."""
-    text = password if password is not None else given(context)
+    text = password if password is not None else context.given_line("a password")
     return bcrypt.hashpw(access.password(text).encode(), bcrypt.gensalt(ROUNDS)).decode()
-
-
-def given(context: Context) -> str:
-    """The one line of standard input."""
-    text = context.console.read_all(INPUT_BYTES).decode(errors="replace")
-    password = text.removesuffix("\n").removesuffix("\r")
-    if not password or "\n" in password:
-        raise UsageError("standard input is not one line with a password")
-    return password
 
 
 @command("http-auth:remove-user", Permission.WRITE)

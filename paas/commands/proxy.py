@@ -1,6 +1,7 @@
 """proxy: whether requests reach an app at all, and telling nginx anew what is true."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 
@@ -19,10 +20,33 @@ optional_app = click.argument("app", type=APP, required=False)
 every_option = click.option("--all", "every", is_flag=True, help="Every app.")
 
 
-def change(context: Context, app: App, key: tuple[str, str], value: str | None) -> None:
-    """Set or unset what decides whether requests reach the app, and tell the proxy."""
-    platform = context.platform
-    route.change(platform, app, lambda: platform.store.properties.set(app, *key, value))
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What decides whether requests reach an app, as it shall be; words for the caller."""
+
+    key: tuple[str, str]
+    value: str | None
+    words: str
+    done: str
+
+    def make(self, context: Context, app: App) -> None:
+        """Keep it and tell the proxy: both or neither."""
+        platform = context.platform
+        context.console.step(f"{self.words} for {app.name}")
+        set_ = platform.store.properties.set
+        route.change(platform, app, lambda: set_(app, *self.key, self.value))
+        context.record("proxy", self.done, app)
+
+
+ENABLE = Change(front.DISABLED, None, "Enabling proxy", "Enabled")
+DISABLE = Change(front.DISABLED, "true", "Disabling proxy", "Disabled")
+BUILD = Change(front.CLEARED, None, "Building proxy config", "Built")
+CLEAR = Change(front.CLEARED, "true", "Clearing proxy config", "Cleared")
+
+
+def on_apps(context: Context, app: App | None, every: bool, parallel: int, change: Change) -> None:
+    """Of one app, or of all whether they were deployed or not."""
+    on_each(context, app, every=every, parallel=parallel, action=change.make, among=anyone)
 
 
 @command("proxy:enable", Permission.WRITE)
@@ -31,13 +55,7 @@ def change(context: Context, app: App, key: tuple[str, str], value: str | None) 
 @parallel_option
 def enable(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Let requests reach an app again."""
-
-    def one(given: Context, chosen: App) -> None:
-        given.console.step(f"Enabling proxy for {chosen.name}")
-        change(given, chosen, front.DISABLED, None)
-        given.record("proxy", "Enabled", chosen)
-
-    on_each(context, app, every=every, parallel=parallel, action=one, among=anyone)
+    on_apps(context, app, every, parallel, ENABLE)
 
 
 @command("proxy:disable", Permission.WRITE)
@@ -46,13 +64,7 @@ def enable(context: Context, app: App | None, every: bool, parallel: int) -> Non
 @parallel_option
 def disable(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Have no request reach an app; its processes go on, and its domains are kept."""
-
-    def one(given: Context, chosen: App) -> None:
-        given.console.step(f"Disabling proxy for {chosen.name}")
-        change(given, chosen, front.DISABLED, "true")
-        given.record("proxy", "Disabled", chosen)
-
-    on_each(context, app, every=every, parallel=parallel, action=one, among=anyone)
+    on_apps(context, app, every, parallel, DISABLE)
 
 
 @command("proxy:build-config", Permission.WRITE)
@@ -64,27 +76,16 @@ def build_config(context: Context, app: App | None, every: bool, parallel: int) 
 
     Everything else that changes an app tells the proxy by itself.
     """
-
-    def one(given: Context, chosen: App) -> None:
-        given.console.step(f"Building proxy config for {chosen.name}")
-        change(given, chosen, front.CLEARED, None)
-        given.record("proxy", "Built", chosen)
-
-    on_each(context, app, every=every, parallel=parallel, action=one, among=anyone)
+    on_apps(context, app, every, parallel, BUILD)
 
 
 @command("proxy:clear-config", Permission.WRITE)
 @optional_app
 @every_option
-def clear_config(context: Context, app: App | None, every: bool) -> None:
+@parallel_option
+def clear_config(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Have the proxy forget an app until its next deploy, or until proxy:build-config."""
-
-    def one(given: Context, chosen: App) -> None:
-        given.console.step(f"Clearing proxy config for {chosen.name}")
-        change(given, chosen, front.CLEARED, "true")
-        given.record("proxy", "Cleared", chosen)
-
-    on_each(context, app, every=every, parallel=1, action=one, among=anyone)
+    on_apps(context, app, every, parallel, CLEAR)
 
 
 def values(context: Context, app: App | None) -> dict[str, str]:

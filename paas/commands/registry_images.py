@@ -17,7 +17,6 @@ from paas.model.app import App
 from paas.model.names import app_name
 from paas.store.registries import Login
 
-PASSWORD_BYTES = 64 << 10
 FORM = "registry:login [--global|APP] [--password-stdin] SERVER USERNAME [PASSWORD]"
 
 
@@ -36,7 +35,7 @@ def login(context: Context, words: Sequence[str], everywhere: bool, password_std
         raise UsageError("these are not a server, a user name and a password", f"usage: {FORM}")
     app = named_app(context, words[0]) if len(words) == count + 1 else None
     server, username, *rest = words[-count:]
-    password = rest[0] if rest else password_of(context)
+    password = rest[0] if rest else context.given_line("a password")
     made = Login(registries.server_name(server), printable(username, "a user name"), password)
     pushing.verify(context.platform, app, made, context.console)
     context.platform.store.registries.set(app, made)
@@ -46,15 +45,6 @@ def login(context: Context, words: Sequence[str], everywhere: bool, password_std
 
 def named_app(context: Context, text: str) -> App:
     return context.platform.store.apps.get(app_name(text))
-
-
-def password_of(context: Context) -> str:
-    """The first line of standard input."""
-    text = context.console.read_all(PASSWORD_BYTES).decode(errors="replace")
-    password = text.removesuffix("\n").removesuffix("\r")
-    if not password or "\n" in password:
-        raise UsageError("standard input is not one line with a password")
-    return password
 
 
 @command("registry:logout", Permission.ADMIN)

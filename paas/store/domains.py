@@ -26,6 +26,7 @@ from paas.model.app import App
 from paas.model.names import domain_name
 from paas.store.apps import apps
 from paas.store.database import Database, app_column, metadata
+from paas.store.redirects import owner
 
 domains = Table(
     "domains",
@@ -205,6 +206,12 @@ class Domains:
                 raise PaasError(
                     f"{name} belongs to app {holder} already; nothing was changed",
                     f"remove it there first: paas domains:remove {holder} {name}",
+                )
+            sender = owner(connection, name)
+            if sender not in (None, app.name):
+                raise PaasError(
+                    f"{name} is sent on by app {sender}; nothing was changed",
+                    f"paas redirect:unset {sender} {name}",
                 )
 
 

@@ -48,10 +48,8 @@ class Redirects:
 
     def owner(self, source: str) -> str | None:
         """The app that sends on from a name."""
-        query = select(apps.c.name).join(redirects).where(redirects.c.source == source)
         with self._database.read() as connection:
-            found: str | None = connection.scalar(query)
-        return found
+            return owner(connection, source)
 
     def set(self, app: App, redirect: Redirect) -> None:
         """Send on from a source, elsewhere than before if it was."""
@@ -71,6 +69,13 @@ class Redirects:
         mine = (redirects.c.app_id == app.id) & (redirects.c.source == source)
         with self._database.write() as connection:
             return bool(connection.execute(delete(redirects).where(mine)).rowcount)
+
+
+def owner(connection: Connection, source: str) -> str | None:
+    """The app that sends on from a name."""
+    query = select(apps.c.name).join(redirects).where(redirects.c.source == source)
+    found: str | None = connection.scalar(query)
+    return found
 
 
 def made(row: Row[Any]) -> Redirect:
