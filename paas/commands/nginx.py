@@ -1,6 +1,7 @@
 """nginx: how the proxy treats an app, what it logged of it, and the process itself."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from paas.proxy import logs
 from paas.proxy.logs import Wanted
 
 LINES = 100
+HOST = re.compile(rb'host: "([A-Za-z0-9.-]+)[":]')
 COMMON = "access.log"
 number_option = click.option(
     "-n", "--num", "number", type=click.IntRange(0, 100_000), default=LINES,
@@ -51,9 +53,15 @@ def error_logs(context: Context, app: App, tail: bool, number: int) -> None:
     """Show what the proxy complained of about requests for an app."""
     named = front.settings(context.platform, app)["error-log-path"]
     names = context.platform.store.domains.effective(app)
-    marks = [f'host: "{name}'.encode() for name in names if not name.startswith("*")]
-    wanted = lambda line: any(mark in line for mark in marks)  # noqa: E731
-    show(context, file_of(context, app, named, "error.log"), wanted, tail, number)
+    show(context, file_of(context, app, named, "error.log"), partial(asks_for, names), tail, number)
+
+
+def asks_for(names: Sequence[str], line: bytes) -> bool:
+    """Whether a complaint is about a request for one of these names."""
+    found = HOST.search(line)
+    host = found[1].decode().lower().rstrip(".") if found else ""
+    wild = tuple(name[1:] for name in names if name.startswith("*."))
+    return host in names or (bool(wild) and host.endswith(wild))
 
 
 def file_of(context: Context, app: App, named: str, common: str) -> tuple[Path, bool]:

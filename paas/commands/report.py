@@ -187,7 +187,7 @@ def both_forms(space: Namespace, rows: Values) -> dict[str, str]:
 def show(context: Context, space: Namespace, app: App | None, rows: Values) -> None:
     """`=====> blog ps information` and a line a key."""
     console = context.console
-    console.heading(f"{app.name if app else 'Global'} {space.name} information")
+    console.heading(f"{app.name if app else 'Global'} {space.prefix} information")
     labels = {key: label(space, key) for key in rows}
     width = max((len(text) for text in labels.values()), default=0) + 2
     for key, value in rows.items():

@@ -101,8 +101,8 @@ def test_the_report_has_dokkus_keys_in_both_forms(admin: Admin, deployed: App):
 def test_a_report_of_every_app_names_them(admin: Admin, blog: App):
     admin.ok("apps:create", "shop")
     said = admin.ok("apps:report")
-    assert "=====> blog apps information" in said
-    assert "=====> shop apps information" in said
+    assert "=====> blog app information" in said
+    assert "=====> shop app information" in said
     assert [one["app"] for one in admin("apps:report", "--format", "json").json()] == [
         "blog",
         "shop",

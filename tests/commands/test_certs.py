@@ -46,6 +46,8 @@ def test_an_archive_on_standard_input_is_shown_from_then_on(admin: Admin, blog: 
     route = published(admin)
     assert (route.certificate, route.upgrade) == (MADE.digest, True)
     assert route.hsts == "max-age=15724800; includeSubDomains"
+    assert "=====> blog ssl information" in admin.ok("certs:report", "blog")
+    assert "Ssl enabled:" in admin.ok("certs:report", "blog")
     assert report(admin, "enabled") == "true"
     assert report(admin, "hostnames") == "blog.example.org blog.localhost"
     assert report(admin, "verified") == "self signed."

@@ -171,6 +171,10 @@ def test_the_common_logs_are_shown_for_one_app_alone(admin: Admin, deployed: App
     assert admin.ok("nginx:access-logs", "blog", "-n", "1").splitlines() == shown[-1:]
     assert "shop" not in admin.ok("nginx:error-logs", "blog")
     assert "blog.localhost" in admin.ok("nginx:error-logs", "blog")
+    admin.ok("domains:set", "blog", "*.localhost")
+    assert len(admin.ok("nginx:error-logs", "blog").splitlines()) == 2
+    admin.ok("domains:set", "blog", "log.localhost")
+    assert admin.ok("nginx:error-logs", "blog") == ""
 
 
 def test_logs_of_an_app_s_own_are_found_where_it_has_them(
