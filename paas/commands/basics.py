@@ -18,6 +18,7 @@ NAMESPACES = {
     "builder": "What builds an app, and from which directory",
     "builder-dockerfile": "Where Dockerfiles are",
     "builds": "Deploys, those under way too: what they said, and ending them",
+    "builder-pack": "Cloud Native Buildpacks: what builds an app with them",
     "buildpacks": "Choose what builds an app",
     "certs": "Certificates that apps show",
     "cleanup": "Free space, under dokku's name",
