@@ -56,6 +56,7 @@ def command_line(words: Sequence[str], *, required: bool = True) -> tuple[str, .
 @command("run", Permission.SECRETS, passthrough=True)
 @environment_option
 @click.option("--no-tty", is_flag=True, help="No terminal, even when you have one.")
+@click.option("--force-tty", is_flag=True, help="A terminal, even when you have none.")
 @ttl_option
 @cron_option
 @app_argument
@@ -66,6 +67,7 @@ def run(
     words: Sequence[str],
     environment: Sequence[tuple[str, str]],
     no_tty: bool,
+    force_tty: bool,
     ttl_seconds: int | None,
     job_id: str | None,
 ) -> int:
@@ -75,7 +77,9 @@ def run(
     on when you are cut off or leave (Ctrl-P Ctrl-Q): paas run:attach comes back to it.
     """
     console = context.console
-    on_terminal = console.is_terminal and not no_tty
+    if no_tty and force_tty:
+        raise UsageError("give --no-tty or --force-tty, not both")
+    on_terminal = (console.is_terminal or force_tty) and not no_tty
     order = Order(
         command_line(words), dict(environment), ttl_seconds, job_id=job_id or "",
         terminal=console.size() if on_terminal else None, interactive=on_terminal,

@@ -6,9 +6,8 @@ Of the job's words only text goes into the mail, and none into the command.
 import logging
 import re
 import socket
-from email.message import EmailMessage
-from email.utils import formatdate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paas.console import plain
 from paas.cron.rules import Rules
@@ -16,6 +15,9 @@ from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.job import JobRun, State
 from paas.platform import Platform
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +61,11 @@ def of_run(platform: Platform, app: App, run: JobRun, of_app: Rules) -> None:
         platform.logs.append(app.name, f"{run.container}: no mail was sent: {error.message}")
 
 
-def letter(app: App, run: JobRun, of_app: Rules, lines: list[str]) -> EmailMessage:
+def letter(app: App, run: JobRun, of_app: Rules, lines: list[str]) -> "EmailMessage":
     """The mail itself."""
+    from email.message import EmailMessage  # noqa: PLC0415 - not in a daemon's start
+    from email.utils import formatdate  # noqa: PLC0415
+
     message = EmailMessage()
     message["From"] = of_app.mail_from or f"paas@{socket.gethostname()}"
     message["To"] = of_app.mail_to

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CREW = 4  # threads; a start takes a tenth of a second
 LOOK_EVERY_S = 5.0
+TOGETHER = 50  # jobs noted in one transaction: others want to write, too
 STILL_WAITS = "skipped: the time before still waits for its turn"
 
 
@@ -87,15 +88,15 @@ class Scheduler:
             found = [*self._judged(agenda, states, now)]
         present = {(app.id, job.id) for app, entry in agenda for job in entry.jobs}
         gone = [key for key in states if key not in present]
-        if not found and not gone:
-            return
-        with self._platform.store.together():
-            waiting = {(run.app_id, run.job_id) for run in jobs.with_state(State.WAITING)}
-            for app, job, come in found:
-                jobs.handled(app.id, job.id, now)
-                if come is not None:
-                    self._note(app, job, come, waits=(app.id, job.id) in waiting)
+        if gone:
             jobs.forget(gone)
+        waiting = {(run.app_id, run.job_id) for run in jobs.with_state(State.WAITING)}
+        for some in (found[at : at + TOGETHER] for at in range(0, len(found), TOGETHER)):
+            with self._platform.store.together():
+                for app, job, come in some:
+                    jobs.handled(app.id, job.id, now)
+                    if come is not None:
+                        self._note(app, job, come, waits=(app.id, job.id) in waiting)
 
     def _judged(
         self,

@@ -9,12 +9,13 @@ import select
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paas.console import Console
 from paas.deploy import fleet, oneoff, relay
+from paas.deploy.feed import Feed, refuse_slow
 from paas.deploy.oneoff import Order
 from paas.engines.base import Session, Stream, Streams, Wire
 from paas.errors import Cancelled, PaasError
@@ -26,6 +27,7 @@ from paas.platform import Platform
 END_S = 30.0  # from the last word to the end
 OVER = 124  # as timeout(1) has it
 KEPT_BYTES = 256 << 10  # of what a terminal showed
+END_OF_INPUT = b"\x04"  # as a terminal has it
 LEAVE = b"\x10\x11"  # Ctrl-P Ctrl-Q, as in docker
 
 _attended: Counter[str] = Counter()
@@ -99,12 +101,13 @@ def listen(
     """Show what a container says to its end; None when the caller leaves, and it goes on."""
     console.on_cancel(wire.close)
     with fleet.in_hand(container.id):
+        feed = Feed(wire)
         try:
-            while (said := wire.receive()) is not None:
-                stream, data = said
+            for stream, data in feed:
                 (console.write if stream is Stream.OUT else console.write_error)(data)
         finally:
             wire.close()
+        refuse_slow(feed, container)
         return None if console.cancelled.is_set() else settled(platform, container)
 
 
@@ -139,7 +142,8 @@ class Visit:
     console: Console
     done: int
     chose_to_leave: bool = False
-    half: bytes = field(default=b"")
+    half: bytes = b""
+    at_line_start: bool = True  # the first end of input ends a line that is begun
 
     def leave(self) -> None:
         self.wire.close()
@@ -151,6 +155,9 @@ class Visit:
             if self.done in ready:
                 return
             data = self.console.read()
+            if not data and not self.console.is_terminal:
+                self._pass_on(END_OF_INPUT * (1 if self.at_line_start else 2))
+                return
             if not data or self._leaves(data):
                 self.leave()
                 return
@@ -160,10 +167,15 @@ class Visit:
         typed = self.half + data
         before, chord, _ = typed.partition(LEAVE)
         self.half = LEAVE[:1] if not chord and typed.endswith(LEAVE[:1]) else b""
-        with suppress(OSError):
-            self.wire.send(before.removesuffix(self.half) if self.half else before)
+        self._pass_on(before.removesuffix(self.half) if self.half else before)
         self.chose_to_leave = bool(chord)
         return self.chose_to_leave
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            self.at_line_start = data.endswith((b"\n", b"\r"))
+        with suppress(OSError):
+            self.wire.send(data)
 
 
 def on_terminal(
@@ -171,7 +183,8 @@ def on_terminal(
 ) -> int:
     """The caller's terminal is the container's; its exit code, 0 when the caller chose to leave."""
     with attended(container), visiting(wire, console) as visit:
-        show(console, wire, shown)
+        feed = show(console, wire, shown)
+        refuse_slow(feed, container)
         over = not visit.chose_to_leave and not console.cancelled.is_set()
         status = settled(platform, container) if over and ended(platform, container) else None
     if status is not None:
@@ -200,7 +213,7 @@ def visiting(wire: Wire, console: Console) -> Iterator[Visit]:
     try:
         console.on_cancel(visit.leave)
         console.on_resize(wire.resize)
-        with console.raw():
+        with console.raw() if console.is_terminal else nullcontext():
             keys.start()
             yield visit
     finally:
@@ -211,14 +224,14 @@ def visiting(wire: Wire, console: Console) -> Iterator[Visit]:
         os.close(done)
 
 
-def show(console: Console, wire: Wire, shown: bytes) -> None:
+def show(console: Console, wire: Wire, shown: bytes) -> Feed:
     """What the container shows, to the caller, after what it showed before."""
     console.write(shown)
-    first = True
-    while (said := wire.receive()) is not None:
-        data = said[1]
+    feed, first = Feed(wire), True
+    for _, data in feed:
         console.write(data[overlap(shown, data) :] if first and shown else data)
         first = False
+    return feed
 
 
 def overlap(shown: bytes, data: bytes) -> int:

@@ -81,7 +81,7 @@ def remove_strays(platform: Platform) -> list[str]:
     slots = {app.slot for app in platform.store.apps.list()}
     for container in containers:
         over = container.spec.kind is not Kind.APP and container.exit is not None
-        if container.spec.slot not in slots or over:
+        if container.spec.slot not in slots or (over and not fleet.is_in_hand(container.id)):
             platform.engine.remove(container.id)
     return removed
 

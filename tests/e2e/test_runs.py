@@ -73,6 +73,16 @@ def test_bytes_go_through_as_they_are_in_both_directions(platform: Instance):
     assert platform.ssh("run", "--no-tty", APP, "cat", stdin=data).stdout == data
 
 
+def test_a_terminal_may_be_had_without_having_one(platform: Instance):
+    line = "tty; cat; exit 6"
+    done = platform.paas("run", "--force-tty", APP, "--", "sh", "-c", line, stdin=b"words")
+    assert done.returncode == 6
+    assert b"/dev/pts/0" in done.stdout
+    assert b"words" in done.stdout
+    both = platform.paas("run", "--force-tty", "--no-tty", APP, "true")
+    assert both.returncode == 2
+
+
 def test_a_variable_for_a_run_is_in_no_command_line_and_no_list(platform: Instance):
     name = platform.ok("run:detached", "-e", "TOKEN=canary-value", APP, "sleep", "60").strip()
     everything = b""

@@ -1,0 +1,66 @@
+"""What containers say on its way to callers, also to those who do not listen."""
+
+import threading
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+
+import pytest
+
+from paas.deploy import attending, feed
+from paas.deploy.feed import Feed, refuse_slow
+from paas.engines.base import Stream
+from paas.errors import PaasError
+from paas.model.container import Container, ContainerSpec, Kind
+from tests.engines.fake import FakeWire
+
+PART = b"x" * 1000
+
+
+class Talkative(FakeWire):
+    """Says so many parts, as fast as they are taken."""
+
+    def __init__(self, parts: int) -> None:
+        self.left = parts
+        self.closed = threading.Event()
+
+    def receive(self) -> tuple[Stream, bytes] | None:
+        if self.closed.is_set() or not self.left:
+            return None
+        self.left -= 1
+        return Stream.OUT, PART
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_everything_is_said_in_order_and_then_it_is_over():
+    found = [data for _, data in Feed(Talkative(100))]
+    assert found == [PART] * 100
+
+
+def test_a_caller_who_does_not_listen_is_let_go_and_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed, "BEHIND_BYTES", 5000)
+    monkeypatch.setattr(feed, "SLOW_S", 0.1)
+    wire = Talkative(1_000_000)
+    behind = Feed(wire)
+    assert wire.closed.wait(20)  # nobody takes anything
+    assert behind.given_up
+    assert len([*behind]) < 10
+    spec = ContainerSpec("abcdefghij", "blog", 1, Kind.RUN, "run", 1, (), ())
+    container = Container(spec, IPv4Address("10.0.0.2"), 7, datetime.now(UTC))
+    with pytest.raises(PaasError, match=r"you did not read what run\.1 says"):
+        refuse_slow(behind, container)
+
+
+@pytest.mark.parametrize(
+    ("shown", "new", "kept"),
+    [
+        (b"abc", b"def", b"def"),
+        (b"abcdef", b"defghi", b"ghi"),
+        (b"abc", b"abc", b""),
+        (b"", b"abc", b"abc"),
+        (b"abcabc", b"abcd", b"d"),
+    ],
+)
+def test_what_was_read_from_the_file_is_not_shown_twice(shown: bytes, new: bytes, kept: bytes):
+    assert new[attending.overlap(shown, new) :] == kept
