@@ -11,6 +11,7 @@ from sources.download import PORTS, plain
 # as scp has it: git@host:team/app.git
 SHORT = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.][\w.-]*):[^/:\s]\S*", re.ASCII)
 SSH = 22
+USUAL = {**PORTS, "ssh": SSH}
 
 
 class Place(NamedTuple):
@@ -21,6 +22,11 @@ class Place(NamedTuple):
     host: str
     port: int
 
+    @property
+    def named(self) -> str:
+        """The host as logins are kept for it: with its port where that is not the usual one."""
+        return self.host if self.port == USUAL[self.scheme] else f"{self.host}:{self.port}"
+
 
 def parsed(url: str) -> Place:
     """Where an address leads, or Failure for one that is not fetched from."""
@@ -30,15 +36,14 @@ def parsed(url: str) -> Place:
             raise odd(url)
         return Place(url, "ssh", short["host"], SSH)
     parts = urlsplit(url)
-    ports = {**PORTS, "ssh": SSH}
-    if parts.scheme not in ports or not parts.hostname or parts.hostname.startswith("-"):
+    if parts.scheme not in USUAL or not parts.hostname or parts.hostname.startswith("-"):
         raise odd(url)
     if parts.password or (parts.username and parts.scheme != "ssh"):
         raise Failure(
             f"the address {plain(url)} has a login in it, which logs would show",
             f"keep it apart: paas git:auth {parts.hostname} USER PASSWORD",
         )
-    return Place(url, parts.scheme, parts.hostname, parts.port or ports[parts.scheme])
+    return Place(url, parts.scheme, parts.hostname, parts.port or USUAL[parts.scheme])
 
 
 def odd(url: str) -> Failure:

@@ -7,7 +7,6 @@ executed or checked out. Sources: git-fetch(1), git-ls-remote(1), gitprotocol-v2
 import base64
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from lifecycle import say
 from lifecycle.say import Failure
@@ -27,6 +26,9 @@ SSH = (
 )
 # what git and ssh say, and what it means to whoever asked
 WORDS = (
+    (r"error: 30[1278]|unable to update url base|maximum \(0\) redirects",
+     "it has moved, and a login is not taken along",
+     "give its new address"),
     (r"could not read (Username|Password)|Authentication failed|returned error: 40[13]",
      "the server wants a login that it accepts",
      "paas git:auth {host} USER PASSWORD"),
@@ -71,7 +73,7 @@ class Remote:
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.bytes = options["bytes"]
-        self._home = parsed(options["url"]).host
+        self._home = parsed(options["url"]).named
         self._hosts: list[str] | None = options["submodule_hosts"]
         self._logins = {one["host"]: one for one in options["logins"]}
 
@@ -83,24 +85,26 @@ class Remote:
     def _variables(self, place: Place) -> dict[str, str]:
         """A login travels in the environment, and with it only the host it is for."""
         variables = {"GIT_SSH_COMMAND": SSH, "GIT_SSH_VARIANT": "ssh"}
-        parts = urlsplit(place.url)
-        login = self._logins.get(parts.netloc) or self._logins.get(place.host)
+        login = self._logins.get(place.named)
         if login and place.scheme in PORTS:
             pair = base64.b64encode(f"{login['username']}:{login['password']}".encode()).decode()
             variables |= {
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": f"http.{place.scheme}://{parts.netloc}/.extraHeader",
+                "GIT_CONFIG_COUNT": "2",
+                "GIT_CONFIG_KEY_0": f"http.{place.scheme}://{place.named}/.extraHeader",
                 "GIT_CONFIG_VALUE_0": f"Authorization: Basic {pair}",
+                # git would go on asking where a redirect led, and take the header along
+                "GIT_CONFIG_KEY_1": "http.followRedirects",
+                "GIT_CONFIG_VALUE_1": "false",
             }
         return variables
 
     def allow(self, place: Place) -> None:
         """Raise Failure for a host that submodules may not come from."""
-        if self._hosts is None or place.host in (self._home, *self._hosts):
+        if self._hosts is None or place.named in (self._home, *self._hosts):
             return
         raise Failure(
-            f"{place.host} is no host that submodules are fetched from",
-            f"paas git:set APP submodule-hosts {','.join((*self._hosts, place.host))}",
+            f"{place.named} is no host that submodules are fetched from",
+            f"paas git:set APP submodule-hosts {','.join((*self._hosts, place.named))}",
         )
 
     def resolve(self, place: Place, ref: str) -> tuple[str, str]:
@@ -154,7 +158,7 @@ class Remote:
         what = f"{plain(place.url)} cannot be fetched"
         for pattern, words, remedy in WORDS:
             if re.search(pattern, said, re.IGNORECASE):
-                return Failure(f"{what}: {words}", remedy.format(host=place.host))
+                return Failure(f"{what}: {words}", remedy.format(host=place.named))
         return Failure(f"{what}: {repository.reason(said)}", "check the address")
 
 

@@ -22,12 +22,13 @@ from paas.platform import Platform
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
+LOOK_S = 5.0  # times are of whole minutes
 ASKED = "sync-asked"
 SCHEDULE = "schedule"
 
 
 class Puller:
-    """Looks around every patrol_s, from start() to stop()."""
+    """Looks around every LOOK_S, from start() to stop()."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -59,7 +60,7 @@ class Puller:
         return True
 
     def _watch(self) -> None:
-        while not self._stopped.wait(self._platform.settings.patrol_s):
+        while not self._stopped.wait(LOOK_S):
             try:
                 for app in due(self._platform, datetime.now(UTC)):
                     note_asked(self._platform, app)

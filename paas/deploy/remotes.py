@@ -25,11 +25,8 @@ SSH_PORT = 22
 
 def login_at(platform: Platform, host: str) -> dict[str, str] | None:
     """User and password at a host (with its port where that is unusual); None: we have none."""
-    for name in dict.fromkeys((host, host.partition(":")[0])):
-        text = platform.store.secrets.get(None, LOGINS, name)
-        if text is not None:
-            return {"host": host, **json.loads(text)}
-    return None
+    text = platform.store.secrets.get(None, LOGINS, host)
+    return None if text is None else {"host": host, **json.loads(text)}
 
 
 def set_login(platform: Platform, host: str, user: str, password: str) -> None:

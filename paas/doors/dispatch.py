@@ -29,6 +29,16 @@ def say(console: Console, error: PaasError) -> int:
     return error.exit_code
 
 
+# commands that deploy without a push
+DEPLOYS = frozenset(("deploy", "git:from-archive", "git:from-image", "git:load-image", "git:sync"))
+
+
+def deploys(words: Sequence[str]) -> bool:
+    """Whether a command is a deploy: it is given time when the daemon stops."""
+    name = next((word for word in words if not word.startswith("--")), "")
+    return name in DEPLOYS
+
+
 @dataclass(eq=False, slots=True)
 class Serving:
     """One caller being served; deploying ones are given time when the daemon stops."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.console import Console
-from paas.doors.dispatch import Dispatch, Sessions
+from paas.doors.dispatch import Dispatch, Sessions, deploys
 from paas.errors import PaasError, PermissionDenied, UsageError
 from paas.model.caller import Caller, Role
 from paas.settings import Settings, hostname
@@ -131,7 +131,7 @@ class LocalDoor:
             raise PermissionDenied("hooks are called by git alone, and git calls nothing else")
         stdin, stdout, stderr = request.descriptors
         console = Console(stdin, stdout, stderr, environment=request.environment)
-        with self._sessions.serving(console, deploying=hook):
+        with self._sessions.serving(console, deploying=hook or deploys(request.argv)):
             with watching(connection, console):
                 status = self._dispatch(caller, request.argv, console)
             request.close()  # before the answer: a pipe's reader sees its end no later

@@ -50,7 +50,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif path.startswith("/moved/"):
             self.reply(302, b"", Location=path.removeprefix("/moved"))
         elif path.startswith("/away/"):
-            self.reply(302, b"", Location=path.removeprefix("/away/"))
+            query = urlsplit(self.path).query
+            self.reply(302, b"", Location=path.removeprefix("/away/") + f"?{query}" * bool(query))
         elif path.startswith("/endless/"):
             self.endless()
         else:
@@ -102,8 +103,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.reply(status, content, **fields)
 
     def private(self, path: str) -> None:
-        """A repository for whoever has the login."""
-        if self.headers.get("Authorization") == LOGIN:
+        """A repository for whoever has the login; which one came is noted."""
+        with (self.root / "logins.log").open("a") as file:
+            login = self.headers.get("Authorization") or ""
+            file.write(f"{self.headers.get('Host')}\t{login}\n")
+        if login == LOGIN:
             self.git(path)
         else:
             self.reply(401, b"who are you?\n", **{"WWW-Authenticate": 'Basic realm="git"'})

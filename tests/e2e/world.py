@@ -107,6 +107,12 @@ class World:
         log = self.root / "access.log"
         return log.read_text().splitlines() if log.exists() else []
 
+    def logins(self) -> list[tuple[str, str]]:
+        """Host and login, perhaps "", of every request for something private so far."""
+        log = self.root / "logins.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [(host, login) for host, _, login in (line.partition("\t") for line in lines)]
+
     def put(self, path: str, data: bytes, host: str = "any") -> str:
         """A file at a path; its address."""
         place = self.root / host / path

@@ -4,7 +4,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from paas.errors import UsageError
+from paas.doors.dispatch import deploys
+from paas.errors import PaasError, UsageError
 from paas.model.names import app_name
 
 COMMAND_BYTES = 1 << 20
@@ -36,9 +37,18 @@ def parse(line: bytes) -> GitRequest | list[str]:
     return words or ["help"]
 
 
-def is_push(line: bytes) -> bool:
-    """Whether this asks for a push, however well: its deploy is given time when the daemon ends."""
-    return line.lstrip().startswith((b"git-receive-pack", b"git receive-pack"))
+def is_deploy(line: bytes) -> bool:
+    """Whether this asks for a push or another deploy, however well.
+
+    It is given time when the daemon ends.
+    """
+    if line.lstrip().startswith((b"git-receive-pack", b"git receive-pack")):
+        return True
+    try:
+        wish = parse(line)
+    except PaasError:
+        return False
+    return isinstance(wish, list) and deploys(wish)
 
 
 def words_of(text: str) -> list[str]:

@@ -24,7 +24,7 @@ from paramiko.common import (
 from paas.console import Console
 from paas.doors.dispatch import Dispatch, Sessions, say
 from paas.doors.ssh.channels import Session
-from paas.doors.ssh.commandline import GitRequest, is_push, parse
+from paas.doors.ssh.commandline import GitRequest, is_deploy, parse
 from paas.doors.ssh.receive import GitServer
 from paas.doors.ssh.throttle import Throttle
 from paas.doors.ssh.transport import ChannelEvents, ServerTransport
@@ -166,7 +166,7 @@ class Connection(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: Channel, command: bytes) -> bool:
         session = self._sessions[channel.chanid]
         return session.request(
-            lambda console: self._run(command, console), deploying=is_push(command)
+            lambda console: self._run(command, console), deploying=is_deploy(command)
         )
 
     def check_channel_subsystem_request(self, channel: Channel, name: str) -> bool:  # noqa: ARG002
