@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ SCRATCH = Path("/var/tmp")
 OCTETS = range(130, 255)
 PORTS = ("ssh_port", "http_port", "https_port")
 FIRST_PORT, PORTS_EACH = 20_000, 10
+OCTET_S = 120.0
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
 _claimed: deque[IO[str]] = deque(maxlen=6)
@@ -50,10 +52,23 @@ def own_settings(**changes: object) -> Settings:
 
 
 def claimed_octet() -> int:
-    """A second byte for a 10.x network that no instance has, or is about to make."""
+    """A second byte for a 10.x network that no instance has, or is about to make.
+
+    Where all are taken, it waits for one: other suites on the machine let go of theirs.
+    """
     CLAIMS.mkdir(parents=True, exist_ok=True)
-    free = sorted(set(OCTETS) - octets_in_use())
-    secrets.SystemRandom().shuffle(free)
+    deadline = time.monotonic() + OCTET_S
+    while time.monotonic() < deadline:
+        free = sorted(set(OCTETS) - octets_in_use())
+        secrets.SystemRandom().shuffle(free)
+        if (octet := first_claimed(free)) is not None:
+            return octet
+        time.sleep(0.2)
+    raise AssertionError("no address range is free for a test's instance")
+
+
+def first_claimed(free: list[int]) -> int | None:
+    """The first of these that nobody holds, held from now on."""
     for octet in free:
         file = (CLAIMS / str(octet)).open("w")
         try:
@@ -63,7 +78,7 @@ def claimed_octet() -> int:
         else:
             _claimed.append(file)
             return octet
-    raise AssertionError("no address range is free for a test's instance")
+    return None
 
 
 def octets_in_use() -> set[int]:

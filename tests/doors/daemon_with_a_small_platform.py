@@ -25,6 +25,7 @@ def small_platform(settings, runner):
         close=lambda: None,
         repositories=Repositories(settings, runner),
         store=types.SimpleNamespace(keys=types.SimpleNamespace(find=lambda _fingerprint: None)),
+        plugins=types.SimpleNamespace(caller=lambda _uid: None),
         start=lambda: None,
     )
 
@@ -33,9 +34,10 @@ if __name__ == "__main__":
     journal.start("info")
     daemon.Platform = types.SimpleNamespace(open=small_platform)
     daemon.Supervisor = lambda _platform: types.SimpleNamespace(
-        prepare=lambda: None, start=lambda: None, stop=lambda: None
+        prepare=lambda: None, hear=lambda: None, start=lambda: None, stop=lambda: None
     )
     daemon.finishing = types.SimpleNamespace(resume=lambda _platform: None)
     daemon.Housekeeper = daemon.Keeper = daemon.Supervisor
+    daemon.Scheduler = daemon.Expiry = daemon.Renewals = daemon.Supervisor
     daemon.dispatcher = lambda platform: lambda *words: dispatch(platform, *words)
     sys.exit(daemon.main())
