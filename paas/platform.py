@@ -13,6 +13,7 @@ from paas.image.layers import Layers
 from paas.image.stack import Stack
 from paas.logs.logs import Logs
 from paas.network.networks import Networks
+from paas.plugins.plugins import Plugins
 from paas.proxy.proxy import Proxy
 from paas.settings import Settings
 from paas.storage.volumes import Volumes
@@ -43,9 +44,12 @@ class Platform:
     builds: Turns = field(default_factory=lambda: Turns(1, "build"))
     collections: Turns = field(default_factory=lambda: Turns(1, "collection"))
     disk: Disk = field(init=False)
+    plugins: Plugins = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disk", Disk(self.settings))
+        plugins = Plugins(self.settings, self.runner, self.store, self.record)
+        object.__setattr__(self, "plugins", plugins)
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":
@@ -69,7 +73,8 @@ class Platform:
         )
 
     def start(self) -> None:
-        """Bring up what containers and requests need: network, name service, proxy."""
+        """Bring up what containers and requests need: plugins, network, name service, proxy."""
+        self.plugins.start()
         self.networks.ensure()
         self.proxy.start()
         self.proxy.watch(self._tell_of_proxy)

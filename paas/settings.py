@@ -128,8 +128,13 @@ class Settings:
     build_logs_kept: int = 20
     build_logs_s: float = 7_776_000.0
 
+    # plugins: how long a trigger of one may take, and the memory of what it starts
+    plugin_timeout_s: float = 60.0
+    plugin_memory_bytes: int = 512 << 20
+
     # whom the platform itself trusts at the other end of HTTPS
     ca_bundle: Path = Path("/etc/ssl/certs/ca-certificates.crt")
+
     # how often what a fault left half done is looked for
     patrol_s: float = 30.0
     # how often a changed database is copied, for when it is damaged

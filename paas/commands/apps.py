@@ -24,7 +24,7 @@ def create(context: Context, name: str) -> None:
 @format_option
 def list_apps(context: Context, format_: str) -> None:
     """List every app."""
-    names = [app.name for app in context.platform.store.apps.list()]
+    names = [app.name for app in context.apps()]
     if format_ == "json":
         context.console.json(names)
         return

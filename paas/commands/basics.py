@@ -1,14 +1,17 @@
 """help and version: what exists, and which paas this is."""
 
+from collections.abc import Iterable
 from itertools import groupby
 
 import click
 
+from paas.commands import plugin_commands
 from paas.commands.context import Context
 from paas.commands.parameters import TEXT, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import Command, command, registry
 from paas.errors import PaasError
+from paas.platform import Platform
 from paas.version import VERSION
 
 NAMESPACES = {
@@ -45,6 +48,7 @@ NAMESPACES = {
     "mirrors": "Where builds get packages from",
     "nginx": "How the proxy treats an app, and what it logged",
     "network": "Networks that apps share, and names on them",
+    "plugin": "Other people's additions: install, update, enable, disable",
     "ports": "Which ports of the server lead to which ports of an app",
     "proxy": "Whether requests reach an app",
     "ps": "Scale, start, stop and look at processes",
@@ -74,9 +78,10 @@ def show_help(context: Context, every: bool, name: str | None) -> None:
     if name in registry and name and not registry[name].hidden:
         context.console.line(registry[name].help_text())
     elif name:
-        context.console.line(namespace_help(name.removesuffix(":help")))
+        context.console.line(namespace_help(context.platform, name.removesuffix(":help")))
     else:
-        context.console.line(all_help() if every else overview())
+        brought = plugin_commands.commands(context.platform).values()
+        context.console.line(all_help(brought) if every else overview(brought))
 
 
 @command("version", Permission.PUBLIC)
@@ -89,16 +94,17 @@ def version(context: Context, format_: str) -> None:
         context.console.line(f"paas version {VERSION}")
 
 
-def listed() -> list[Command]:
-    """Every command that help shows, by name."""
-    return sorted((one for one in registry.values() if not one.hidden), key=lambda one: one.name)
+def listed(brought: Iterable[Command] = ()) -> list[Command]:
+    """Every command that help shows, by name; brought: those of plugins."""
+    every = (one for one in (*registry.values(), *brought) if not one.hidden)
+    return sorted(every, key=lambda one: one.name)
 
 
-def overview() -> str:
+def overview(brought: Iterable[Command] = ()) -> str:
     """The namespaces, a line each."""
     rows = [
-        (namespace, NAMESPACES.get(namespace, ""))
-        for namespace, _ in groupby(listed(), key=lambda one: one.namespace)
+        (namespace, NAMESPACES.get(namespace) or next(commands).summary)
+        for namespace, commands in groupby(listed(brought), key=lambda one: one.namespace)
     ]
     return "\n".join(
         [
@@ -112,19 +118,21 @@ def overview() -> str:
     )
 
 
-def all_help() -> str:
+def all_help(brought: Iterable[Command] = ()) -> str:
     """Every command with its arguments and what it does."""
     return "\n".join(
-        columns([(one.usage().removeprefix("paas "), one.summary) for one in listed()])
+        columns([(one.usage().removeprefix("paas "), one.summary) for one in listed(brought)])
     )
 
 
-def namespace_help(namespace: str, wanted: str = "") -> str:
+def namespace_help(platform: Platform, namespace: str, wanted: str = "") -> str:
     """The commands of a namespace, or the help of one of them."""
-    exact = registry.get(f"{namespace}:{wanted}") if wanted else None
+    brought = plugin_commands.commands(platform)
+    name = f"{namespace}:{wanted}" if wanted else namespace
+    exact = (registry.get(name) or brought.get(name)) if wanted or ":" in name else None
     if exact is not None and not exact.hidden:
         return exact.help_text()
-    found = [one for one in listed() if one.namespace == namespace]
+    found = [one for one in listed(brought.values()) if one.namespace == namespace]
     if not found:
         raise PaasError(f"there is no command or namespace {namespace[:80]}", "see paas help")
     if len(found) == 1 and found[0].name == namespace:

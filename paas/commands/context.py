@@ -6,7 +6,9 @@ from paas.console import Console
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.caller import Caller
+from paas.model.occasion import AppsListed
 from paas.platform import Platform
+from paas.plugins.environment import Call
 
 LINE_BYTES = 64 << 10
 
@@ -37,6 +39,17 @@ class Context:
         if not line or "\n" in line:
             raise UsageError(f"standard input is not one line with {what}")
         return line
+
+    def apps(self) -> list[App]:
+        """Every app that the caller may see, by name: plugins may leave some out."""
+        found = self.platform.store.apps.list()
+        if not found or not self.platform.plugins.heard(AppsListed):
+            return found
+        call = Call(self.caller.door, self.caller.name)
+        names = tuple(app.name for app in found)
+        asked = AppsListed(call.user, call.name, names)
+        shown = set(self.platform.plugins.answer(asked, "\n".join(names), call).split())
+        return [app for app in found if app.name in shown]
 
     def confirm(self, name: str, consequence: str) -> None:
         """Return once the caller has typed the name, or at once with --force.

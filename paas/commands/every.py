@@ -53,9 +53,7 @@ def on_each(
         action(context, app)
         return
     with context.platform.store.view():
-        apps = [
-            one for one in context.platform.store.apps.list() if (among or deployed)(context, one)
-        ]
+        apps = [one for one in context.apps() if (among or deployed)(context, one)]
         plan = planned(context, apps, in_order=in_order)
     failed = Acting(context, action, together=at_once > 1).on(plan, at_once)
     context.console.check_cancelled()

@@ -22,6 +22,13 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# what a plugin's own word can get it: never the instance, nor who may come in
+FOR_PLUGINS = frozenset({Permission.READ, Permission.WRITE, Permission.SECRETS})
+
+
 def allowed(caller: Caller, permission: Permission) -> bool:
     """Whether one of the caller's roles grants it."""
+    if Role.PLUGIN in caller.roles:
+        asked = FOR_PLUGINS.intersection(caller.may)
+        return permission is Permission.PUBLIC or permission in asked
     return any(permission in GRANTS.get(role, frozenset()) for role in caller.roles)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from paas.commands.context import Context
+from paas.commands.occasions import told
 from paas.commands.parameters import APP, APP_OR_GLOBAL
 from paas.commands.permissions import Permission
 from paas.errors import PaasError, UsageError
@@ -57,7 +58,8 @@ class Command:
     def run(self, context: Context, arguments: Sequence[str]) -> int:
         """Parse and call; the exit code."""
         values = self.parse(context, list(arguments))
-        return self.function(context, **values) or 0
+        with told(context, self.name, values):
+            return self.function(context, **values) or 0
 
     def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:
         """The function's arguments; UsageError with the usage line when they do not fit."""

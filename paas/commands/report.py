@@ -157,7 +157,7 @@ def show_one(
 
 def show_all(context: Context, space: Namespace, format_: str) -> None:
     """Every app's report; in JSON a list, each entry with its app's name under `app`."""
-    apps = context.platform.store.apps.list()
+    apps = context.apps()
     if format_ == "json":
         context.console.json(
             [{"app": app.name, **both_forms(space, space.rows(context, app))} for app in apps]

@@ -46,6 +46,8 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     mirrors,
     network,
     nginx,
+    plugin,
+    plugin_commands,
     ports,
     proxy,
     ps,
@@ -74,7 +76,9 @@ from paas.commands.registry import GLOBAL_FLAGS, Command, HelpWanted, registry
 from paas.console import Console, plain
 from paas.errors import PaasError, PermissionDenied, UsageError, of_disk
 from paas.model.caller import Caller, Role
+from paas.model.occasion import CommandCalled
 from paas.platform import Platform
+from paas.plugins.environment import Call
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +106,7 @@ DEFAULTS = {
     "mirrors": "mirrors:report",
     "nginx": "nginx:report",
     "network": "network:report",
+    "plugin": "plugin:list",
     "ports": "ports:list",
     "proxy": "proxy:report",
     "ps": "ps:report",
@@ -165,12 +170,13 @@ def execute(context: Context, words: list[str]) -> int:
     name = words.pop(0) if words else "help"
     if name in ("--help", "-h"):
         name = "help"
-    found = resolve(name, words)
+    found = resolve(context.platform, name, words)
     if isinstance(found, str):
         context.console.line(found)
         return 0
     if not allowed(context.caller, found.permission):
         raise PermissionDenied(f"{context.caller.name} may not call {found.name}")
+    ask_plugins(context, found.name, words)
     context.console.command = found.name
     return found.run(context, [f"--app={app}", *words] if app else words)
 
@@ -206,24 +212,46 @@ def take_global_flags(context: Context, words: list[str]) -> str:
     return app
 
 
-def resolve(name: str, words: Sequence[str]) -> Command | str:
+# never asked of plugins for root on the server: the way out of one that says no to everything
+ALWAYS = ("help", "plugin", "version")
+
+
+def ask_plugins(context: Context, name: str, words: Sequence[str]) -> None:
+    """Whether plugins let this caller call this command; plugins themselves are not asked about."""
+    caller = context.caller
+    if caller.roles.intersection((Role.HOOK, Role.PLUGIN)):
+        return
+    if context.local and name.partition(":")[0] in ALWAYS:
+        return
+    call = Call(caller.door, caller.name, trace=context.trace)
+    asked = CommandCalled(call.user, call.name, (name, *words))
+    context.platform.plugins.allow(asked, caller.name, context.console.aside(), call)
+
+
+def resolve(platform: Platform, name: str, words: Sequence[str]) -> Command | str:
     """The command of a name; for a namespace its help, or what it stands for with arguments."""
     if name in registry:
         return registry[name]
     namespace, _, rest = name.partition(":")
-    known = any(one.namespace == namespace for one in registry.values() if not one.hidden)
+    brought = plugin_commands.commands(platform)
+    if name in brought and words[:1] != ["--help"]:
+        return brought[name]
+    every = [*registry.values(), *brought.values()]
+    known = any(one.namespace == namespace for one in every if not one.hidden)
     if known and (
         rest == "help" or (not rest and ":" not in name and words[:1] in ([], ["--help"]))
     ):
-        return namespace_help(namespace, words[0] if rest and words else "")
+        return namespace_help(platform, namespace, words[0] if rest and words else "")
+    if name in brought:
+        return brought[name]
     if ":" not in name and name in DEFAULTS:
         return registry[DEFAULTS[name]]
-    raise unknown(name, namespace if known else "")
+    raise unknown(name, namespace if known else "", every)
 
 
-def unknown(name: str, namespace: str) -> PaasError:
+def unknown(name: str, namespace: str, every: Sequence[Command]) -> PaasError:
     """The error for a name that is no command, with the nearest that are."""
-    visible = [one.name for one in registry.values() if not one.hidden]
+    visible = [one.name for one in every if not one.hidden]
     near = difflib.get_close_matches(name, visible, n=3, cutoff=0.6)
     see = f"see paas {namespace}:help" if namespace else "see paas help"
     hint = f"did you mean {' or '.join(near)}? Otherwise {see}" if near else see

@@ -14,6 +14,7 @@ from paas.deploy.source import Source
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.image import Origin
+from paas.model.occasion import BuildDone, BuildStarting
 from paas.model.release import Image
 from paas.platform import Platform
 from paas.version import VERSION
@@ -75,8 +76,10 @@ def build(
     room.admit(platform, app.name, f"the build of {app.name}", console)
     seen = build_config.of_build(platform, app, config)
     builder = chosen(platform, app, source, seen)
+    platform.plugins.allow(BuildStarting(builder.name, app.name), "paas", console)
     image = builder.build(platform, app, source, seen, console)
     image = replace(image, origin=origin(image, builder, source, seen))
+    platform.plugins.allow(BuildDone(builder.name, app.name), "paas", console)
     platform.store.properties.set(app, "builder", "detected", builder.name)
     return image
 

@@ -11,6 +11,7 @@ from paas.deploy.roll import roll
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
+from paas.model.occasion import AppCreated, AppDeleted, AppDeleting, AppRenamed
 from paas.platform import Platform
 
 
@@ -29,6 +30,7 @@ def create(platform: Platform, name: str, *, actor: str = "paas") -> App:
             platform.store.apps.remove(app)
             raise
     platform.record(name, actor, "app", "Create")
+    platform.plugins.happened(AppCreated(name), actor)
     return app
 
 
@@ -50,10 +52,12 @@ def rename(
             attempt(moving.undo, platform, app)
             raise
         moving.end(platform, renamed)
+    platform.plugins.happened(AppRenamed(name, new_name), actor, console)
 
 
 def destroy(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Remove an app and everything that was made for it; once begun, it is finished."""
+    platform.plugins.allow(AppDeleting(name, "latest"), actor, console)
     with (
         platform.pushes.hold(name, console, f"the end of {name}"),
         operation(platform, name, console, ending_too=True) as app,
@@ -62,6 +66,7 @@ def destroy(platform: Platform, name: str, console: Console, *, actor: str = "pa
         ending.begin(platform, app)
         ending.finish(platform, app)
         console.step(f"Destroyed {name}")
+    platform.plugins.happened(AppDeleted(name, "latest"), actor, console)
 
 
 # -- names --------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from paas.deploy import (
     prune,
     release,
     room,
+    telling,
 )
 from paas.deploy.images import pushing
 from paas.deploy.notes import Note, noted
@@ -34,6 +35,7 @@ from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
 from paas.model.build import BuildKind
+from paas.model.occasion import AppStarting, AppStopped, CommitReceived
 from paas.model.ports import HTTP, HTTPS, USUAL
 from paas.model.push import Push
 from paas.model.release import Image, Release
@@ -59,12 +61,14 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         failpoint("source.inspect")
         source = inspect(platform, app, pushed)
         failpoint("source.judged")
+        platform.plugins.allow(CommitReceived(app.name, pushed.new), actor, console)
         release.prepare_config(platform, app, source.manifest)
         config = platform.store.config.merged(app)
         builds.at("build")
         image = builders.build(platform, app, source, config, console)
         also = landing.of(platform, app, pushed)
         new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
+    telling.deployed(platform, app, new, actor, console)
     pushing.after_release(platform, app, new, console, actor)
     return new
 
@@ -99,6 +103,7 @@ def deploy_image(
             return current
         release.prepare_config(platform, app, manifest)
         new = serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
+    telling.deployed(platform, app, new, actor, console)
     pushing.after_release(platform, app, new, console, actor)
     return new
 
@@ -118,6 +123,7 @@ def serve(
     config = platform.store.config.merged(app)
     console.step(f"Releasing {app.name}...")
     image = release.predeploy(platform, app, image, manifest, console)
+    telling.release_starting(platform, app, image, actor, console)
     new = cut(platform, app, image, config, words, actor, console)
     note.detail = f"{new.name}: {words}"
     tail(platform, app, new, console, also, manifest)
@@ -142,7 +148,8 @@ def redeploy(
             new = cut(platform, app, image, config, description, actor, console)
             note.detail = f"{new.name}: {description}"
             tail(platform, app, new, console)
-        return new
+    telling.deployed(platform, app, new, actor, console)
+    return new
 
 
 def rollback(
@@ -161,7 +168,8 @@ def rollback(
         new = cut(platform, app, image, target.config, description, actor, console)
         note.detail = f"{new.name}: {description}"
         tail(platform, app, new, console, earlier.with_config_of(platform, app, target))
-        return new
+    telling.deployed(platform, app, new, actor, console)
+    return new
 
 
 def cut(
@@ -202,6 +210,7 @@ def tail(
     tasks = release.prepared(platform, app, new, manifest, console) if manifest else nullcontext()
     try:
         failpoint("release.pending")
+        telling.deploy_starting(platform, app, new, console)
         with tasks:
             roll(platform, app, new, boot.wanted(platform, app, new), console, also)
     except BaseException:
@@ -227,12 +236,13 @@ def urls(platform: Platform, app: App) -> list[str]:
     mapped = [one for one in ports.mappings(platform, app, None) if one.scheme in USUAL]
     if secured and HTTPS in {one.host for one in mapped}:
         mapped = [one for one in mapped if one.host != HTTP]
-    found = [(one.scheme, real.get(one.host, one.host)) for one in mapped]
-    return [
+    places = [(one.scheme, real.get(one.host, one.host)) for one in mapped]
+    found = [
         f"{scheme}://{domain}" + ("" if number == USUAL[scheme] else f":{number}")
         for domain in platform.store.domains.effective(app)
-        for scheme, number in found
+        for scheme, number in places
     ]
+    return telling.urls(platform, app, found)
 
 
 # -- operations on a running app -------------------------------------------------------
@@ -265,6 +275,7 @@ def restart(
 
 def start(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
     """Start what should run and does not."""
+    platform.plugins.allow(AppStarting(name), actor, console)
     with (
         builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
         operation(platform, name, console) as app,
@@ -286,6 +297,7 @@ def stop(platform: Platform, name: str, console: Console, *, actor: str = "paas"
         with marked_stopped(platform, app, True):
             roll(platform, app, current, (), console)
         console.step(f"Stopped {len(present)} containers of {name}")
+    platform.plugins.happened(AppStopped(name), actor, console)
 
 
 def scale(

@@ -8,6 +8,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
 from paas.model.names import app_name, branch_name
+from paas.model.occasion import BranchReceived
 from paas.model.push import NOTHING, Update
 from paas.platform import Platform
 
@@ -38,6 +39,9 @@ def pre_receive(
     updates = [Update(*line.split(" ", 2)) for line in lines if line.strip()]
     for update in updates:
         judge(update)
+    for update in updates:
+        received = BranchReceived(registered.app, update.new, update.ref)
+        platform.plugins.allow(received, registered.actor, console)
     deploying = [update for update in updates if deploys(platform, registered.app, update.branch)]
     if len(deploying) > 1:
         names = " and ".join(update.branch for update in deploying)

@@ -9,6 +9,7 @@ from paas.deploy import fleet, policies
 from paas.deploy.boot import WEB
 from paas.failpoints import failpoint
 from paas.model.container import Container
+from paas.model.occasion import RetireFailed
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def safely(platform: Platform, container: Container) -> None:
             retire(platform, container)
     except Exception:
         log.exception("could not retire %s of %s", container.id, container.spec.app)
+        platform.plugins.happened(RetireFailed(container.spec.app), "paas")
 
 
 def retire(platform: Platform, container: Container) -> None:

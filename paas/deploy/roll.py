@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import boot, builds, fleet, front, handover, health, retire, route
+from paas.deploy import boot, builds, fleet, front, handover, health, retire, route, telling
 from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
@@ -92,6 +92,8 @@ def begin(
         failpoint("boot.started")
         failpoint("health.check")
         health.check_all(platform, app, release, new, console)
+        for one in new:
+            telling.checked(platform, app, one, console)
     except BaseException:
         discard(platform, app, new)
         raise

@@ -24,6 +24,7 @@ from paas.deploy.substitute import substitute
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container, Kind
+from paas.model.occasion import RestoreStarting
 from paas.model.release import Release
 from paas.model.restart import backoff_s
 from paas.platform import Platform
@@ -78,6 +79,7 @@ class Supervisor:
         ).start()
 
     def _bring_back(self) -> None:
+        self._safely(self._platform.plugins.happened, RestoreStarting("docker-local"), "paas")
         self._safely(self.restore)
         self._safely(finish_moves, self._platform)
 

@@ -119,6 +119,7 @@ def serve(platform: Platform, settings: Settings) -> None:
     sessions = Sessions()
     with stop.listening(), ExitStack() as open_doors:
         hooks.install(settings)
+        cells.sweep(Cgroups(settings.cgroup_name))
         supervisor = Supervisor(platform)
         open_doors.callback(supervisor.stop)
         supervisor.prepare()
@@ -160,12 +161,13 @@ def serve(platform: Platform, settings: Settings) -> None:
 
 
 def local_door(platform: Platform, sessions: Sessions) -> LocalDoor:
-    return LocalDoor(platform.settings, dispatcher(platform), sessions)
+    return LocalDoor(platform.settings, dispatcher(platform), sessions, platform.plugins.caller)
 
 
 def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
     """The SSH door over this platform; paramiko is imported here, once the rest has started."""
     leave_out("invoke")  # paramiko's, for clients' configuration files: 3 MB
+    from paas.deploy import telling  # noqa: PLC0415
     from paas.deploy.receive import prepare_push  # noqa: PLC0415
     from paas.doors.ssh.door import SshDoor  # noqa: PLC0415
     from paas.doors.ssh.receive import GitServer  # noqa: PLC0415
@@ -173,9 +175,16 @@ def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
     from paas.doors.ssh.throttle import Throttle  # noqa: PLC0415
 
     settings, cgroups = platform.settings, Cgroups(platform.settings.cgroup_name)
-    cells.sweep(cgroups)
     prepare = partial(prepare_push, platform)
-    git = GitServer(settings, platform.runner, platform.repositories, prepare, cgroups)
+    git = GitServer(
+        settings,
+        platform.runner,
+        platform.repositories,
+        prepare,
+        cgroups,
+        partial(telling.git_asked, platform),
+        partial(telling.git_done, platform),
+    )
     services = Services(dispatcher(platform), git, platform.store.keys.find, Throttle(), sessions)
     return SshDoor(settings, services)
 

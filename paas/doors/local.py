@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,18 @@ class Request:
 class LocalDoor:
     """Listens from open() to close(); a thread a client."""
 
-    def __init__(self, settings: Settings, dispatch: Dispatch, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dispatch: Dispatch,
+        sessions: Sessions,
+        plugin_of: Callable[[int], Caller | None] = lambda _: None,
+    ) -> None:
+        """plugin_of: which caller a plugin's user is."""
         self._settings = settings
         self._dispatch = dispatch
         self._sessions = sessions
+        self._plugin_of = plugin_of
         self._listener: socket.socket | None = None
         self._places = threading.Semaphore(CONNECTIONS)
 
@@ -98,7 +106,7 @@ class LocalDoor:
 
     def _admit(self, connection: socket.socket) -> None:
         try:
-            caller = identify(connection, self._settings)
+            caller = identify(connection, self._settings, self._plugin_of)
             if not self._places.acquire(blocking=False):
                 raise PaasError("the local door is busy", "try again in a moment")
         except PaasError as error:
@@ -150,7 +158,11 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def identify(connection: socket.socket, settings: Settings) -> Caller:
+def identify(
+    connection: socket.socket,
+    settings: Settings,
+    plugin_of: Callable[[int], Caller | None] = lambda _: None,
+) -> Caller:
     """Who is at the other end, by the kernel's word; PermissionDenied for strangers."""
     size = struct.calcsize(CREDENTIALS)
     packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
@@ -159,6 +171,8 @@ def identify(connection: socket.socket, settings: Settings) -> Caller:
         return Caller("root", "local", frozenset({Role.ADMIN}))
     if uid == settings.git_uid:
         return Caller("git", "hook", frozenset({Role.HOOK}))
+    if (plugin := plugin_of(uid)) is not None:
+        return plugin
     raise PermissionDenied(
         "only root may use this door",
         f"use sudo, or ssh -p {settings.ssh_port} paas@{hostname()}",

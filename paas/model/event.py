@@ -17,6 +17,7 @@ ACTIONS = {
     "exit": "processes that ended by themselves, with the reason",
     "gc": "space freed, by whom, and what went",
     "keys": "SSH keys added and removed",
+    "plugin": "plugins installed, updated, enabled, disabled and uninstalled",
     "proxy": "nginx ended by itself, and started again",
     "network": "networks made, destroyed, joined and left",
     "ps": "processes started, stopped, restarted, scaled, paused and resumed",
@@ -28,9 +29,10 @@ ACTIONS = {
     "setting": "properties set",
     "stack": "stacks made, updated and removed",
     "storage": "volumes made, changed, mounted, unmounted, copied and destroyed",
+    "trigger": "plugins that were called, by what, and how that ended",
 }
-# what a crash loop or a busy schedule makes any number of
-FREQUENT = ("cron", "exit", "restart")
+# what a crash loop, a busy schedule or a plugin makes any number of
+FREQUENT = ("cron", "exit", "restart", "trigger")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from paas.store.keys import Keys
 from paas.store.limits import ResourceLimits
 from paas.store.networks import SharedNetworks
 from paas.store.pages import Pages
+from paas.store.plugins import Plugins
 from paas.store.ports import Ports
 from paas.store.process_states import ProcessStates
 from paas.store.properties import Properties
@@ -107,6 +108,7 @@ class Store:
         self.docker_options = DockerOptions(self._database)
         self.volumes = Volumes(self._database)
         self.networks = SharedNetworks(self._database, settings.slots)
+        self.plugins = Plugins(self._database)
 
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""

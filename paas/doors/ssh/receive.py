@@ -29,23 +29,35 @@ END_S = 2.0  # for git to delete what it has received so far
 PIPE_BYTES = 1 << 20  # the most a pipe may have without asking the administrator (pipe(7))
 
 
+# service, app, who asks, and where to speak to whoever does
+Told = Callable[[str, str, Caller, Console], None]
+
+
 @dataclass(frozen=True, slots=True)
 class GitServer:
-    """What a push needs; prepare(app, actor) makes the app and its repository, or refuses."""
+    """What a push needs; prepare(app, actor) makes the app and its repository, or refuses.
+
+    ask: plugins whether this caller may; told: them, that a fetch is over.
+    """
 
     settings: Settings
     runner: Runner
     repositories: Repositories
     prepare: Callable[[str, str], object]
     cgroups: Cgroups
+    ask: Told = lambda *_: None
+    told: Told = lambda *_: None
 
     def serve(self, request: GitRequest, caller: Caller, console: Console) -> int:
         """Run git to its end on the console's streams; PaasError when it may not start."""
         if Role.ADMIN not in caller.roles:
             raise PermissionDenied(f"{caller.name} may not use {request.app}'s repository")
+        self.ask(request.service, request.app, caller, console)
         if request.service == "receive-pack":
             return self._receive(request.app, caller, console)
-        return self._upload(request.app, console)
+        status = self._upload(request.app, console)
+        self.told(request.service, request.app, caller, console)
+        return status
 
     def _receive(self, app: str, caller: Caller, console: Console) -> int:
         self.prepare(app, caller.name)
