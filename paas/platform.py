@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 
 from paas.command import Runner
 from paas.disk import Disk
@@ -12,6 +13,7 @@ from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import Stack
 from paas.logs.logs import Logs
+from paas.model import limits
 from paas.network.networks import Networks
 from paas.plugins.plugins import Plugins
 from paas.proxy.proxy import Proxy
@@ -67,7 +69,7 @@ class Platform:
             networks=networks,
             proxy=Proxy(settings, runner, store.certificates.pem, store.pages.files),
             repositories=Repositories(settings, runner),
-            logs=Logs(settings),
+            logs=Logs(settings, partial(log_bytes, settings, store)),
             volumes=Volumes(settings, runner),
             builds=Turns(settings.builds_at_once, "build"),
         )
@@ -97,3 +99,10 @@ class Platform:
                 self.store.events.record(app, actor, action, result, detail)
         except (PaasError, OSError):
             log.exception("event lost: %s of %s by %s: %s", action, app, actor, detail)
+
+
+def log_bytes(settings: Settings, store: Store, name: str) -> int:
+    """How much one file of an app's log may hold: as logs:set has it, or the settings."""
+    app, get = store.apps.find(name), store.properties.get
+    text = (app and get(app, "logs", "max-size")) or get(None, "logs", "max-size")
+    return settings.log_max_bytes if text is None else limits.log_bytes(text)

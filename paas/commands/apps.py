@@ -4,7 +4,7 @@ import click
 
 from paas.commands import report
 from paas.commands.context import Context
-from paas.commands.parameters import NEW_APP, app_argument, format_option
+from paas.commands.parameters import NEW_APP, app_argument, format_option, one_of
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import fleet, lifetime
@@ -43,8 +43,10 @@ def exists(context: Context, app: App) -> None:
 @command("apps:rename", Permission.WRITE)
 @app_argument
 @click.argument("new_name", type=NEW_APP)
+@click.option("--skip-deploy", is_flag=True, expose_value=False,
+              help="Taken for dokku's sake: a rename builds and deploys nothing.")  # fmt: skip
 def rename(context: Context, app: App, new_name: str) -> None:
-    """Give an app another name; its processes are restarted under it."""
+    """Give an app another name; its processes are restarted under it, and no request is lost."""
     lifetime.rename(
         context.platform, app.name, new_name, context.console, actor=context.caller.name
     )
@@ -108,4 +110,21 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     }
 
 
-report.register(report.Namespace("apps", "app", "when apps were made and what they run", values))
+report.register(
+    report.Namespace(
+        "apps",
+        "app",
+        "when apps were made and what they run",
+        values,
+        properties=(
+            report.Property(
+                "disable-autocreation",
+                "true: a push to an app that is not there is refused, and makes none",
+                one_of("true", "false"),
+                lambda _: "false",
+                has_app=False,
+            ),
+        ),
+        set_permission=Permission.ADMIN,
+    )
+)

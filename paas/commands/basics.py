@@ -5,7 +5,7 @@ from itertools import groupby
 
 import click
 
-from paas.commands import plugin_commands
+from paas.commands import document, plugin_commands
 from paas.commands.context import Context
 from paas.commands.parameters import TEXT, format_option
 from paas.commands.permissions import Permission
@@ -55,10 +55,13 @@ NAMESPACES = {
     "redirect": "Names that lead to other names",
     "registry": "Where releases are pushed to, and logins at registries",
     "releases": "Versions of an app, and going back to one",
+    "report": "Every report at once",
     "repo": "An app's repository and build cache, made smaller",
     "resource": "Limits of memory, processors, processes and bandwidth",
     "restore": "A backup brought back onto an instance without apps",
     "run": "One-off commands in an app's image",
+    "scheduler": "What starts containers",
+    "scheduler-docker-local": "How containers are started",
     "shell": "Command after command over one connection",
     "stack": "What apps are built on: Debian, updated, and apps moved onto it",
     "ssh-keys": "Who may come in",
@@ -66,16 +69,32 @@ NAMESPACES = {
     "storage": "Volumes that outlive containers, and where apps have them mounted",
     "tags": "Images of an app that are kept under a name",
     "top": "What runs in an app's containers, live",
+    "trace": "Whether the daemon tells all it does",
+    "url": "The first address at which an app answers",
+    "urls": "Every address at which an app answers",
     "version": "Show the version",
 }
 
 
 @command("help", Permission.PUBLIC)
 @click.option("--all", "every", is_flag=True, help="Every command with its arguments.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["stdout", "text", "json", "markdown"]),
+    default="stdout",
+    help="json for programs; markdown is the page of docs/.",
+)
 @click.argument("name", type=TEXT, required=False)
-def show_help(context: Context, every: bool, name: str | None) -> None:
+def show_help(context: Context, every: bool, format_: str, name: str | None) -> None:
     """Show the namespaces, every command with --all, or the help of one command."""
-    if name in registry and name and not registry[name].hidden:
+    if format_ in ("json", "markdown"):
+        chosen = chosen_by(name)
+        if format_ == "json":
+            context.console.json([described(one) for one in chosen])
+        else:
+            context.console.write(document.page(chosen, NAMESPACES).encode())
+    elif name in registry and name and not registry[name].hidden:
         context.console.line(registry[name].help_text())
     elif name:
         context.console.line(namespace_help(context.platform, name.removesuffix(":help")))
@@ -92,6 +111,26 @@ def version(context: Context, format_: str) -> None:
         context.console.json({"version": VERSION})
     else:
         context.console.line(f"paas version {VERSION}")
+
+
+def chosen_by(name: str | None) -> list[Command]:
+    """The command or the namespace of that name; without one, all."""
+    wanted = (name or "").removesuffix(":help")
+    found = [one for one in listed() if wanted in ("", one.name, one.namespace)]
+    if not found:
+        raise PaasError(f"there is no command or namespace {wanted[:80]}", "see paas help")
+    return found
+
+
+def described(one: Command) -> dict[str, object]:
+    """A command for programs: what a client needs to offer it."""
+    return {
+        "name": one.name,
+        "usage": one.usage(),
+        "permission": str(one.permission),
+        "help": one.help,
+        "options": {" ".join(option.opts): option.help for option in one.options},
+    }
 
 
 def listed(brought: Iterable[Command] = ()) -> list[Command]:

@@ -1,7 +1,8 @@
 """checks: how a new version is judged healthy before it gets requests."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -20,8 +21,21 @@ from paas.model.check import Check, Mode
 AFTER = "The next deploy or restart takes it"
 LISTS = {Mode.DISABLED: "disabled", Mode.SKIPPED: "skipped"}
 
+
+def between_commas(
+    kind: click.ParamType[Any],
+) -> Callable[[click.Context, click.Parameter, Sequence[str]], tuple[str, ...]]:
+    """Words that each may be several, as in `web,worker`, for a click argument of any number."""
+
+    def split(ctx: click.Context, param: click.Parameter, words: Sequence[str]) -> tuple[str, ...]:
+        parts = (part for word in words for part in word.split(","))
+        return tuple(kind.convert(part, param, ctx) for part in parts)
+
+    return split
+
+
 processes_argument = click.argument(
-    "processes", type=PROCESS_TYPE, nargs=-1, metavar="[PROCESS_TYPE]..."
+    "processes", nargs=-1, metavar="[PROCESS_TYPE]...", callback=between_commas(PROCESS_TYPE)
 )
 
 
@@ -92,18 +106,21 @@ def listed(context: Context, app: App, key: str, chosen: set[str], *, member: bo
 
 @command("checks:run", Permission.WRITE)
 @app_argument
-@click.argument("process", type=CONTAINER_NAMED, required=False)
-def run(context: Context, app: App, process: str | None) -> None:
-    """Make the checks now, of what runs: of all, a process type (web) or one process (web.1)."""
+@click.argument("chosen", nargs=-1, metavar="[PROCESS]...",
+                callback=between_commas(CONTAINER_NAMED))  # fmt: skip
+def run(context: Context, app: App, chosen: Sequence[str]) -> None:
+    """Make the checks now, of what runs: of all, process types (web) or single ones (web.1)."""
     platform = context.platform
     release = pipeline.deployed(platform, app)
-    running = [
-        one
-        for one in fleet.in_service(platform, app)
-        if one.running and process in (None, one.spec.process, one.spec.hostname)
-    ]
-    if not running:
-        raise PaasError(f"{app.name} runs no {process or 'process'}", f"paas ps:report {app.name}")
+    present = [one for one in fleet.in_service(platform, app) if one.running]
+    names = {name for one in present for name in (one.spec.process, one.spec.hostname)}
+    missing = [one for one in chosen if one not in names] or ([] if present else ["process"])
+    if missing:
+        raise PaasError(
+            f"{app.name} runs no {' and no '.join(missing)}", f"paas ps:report {app.name}"
+        )
+    wanted = set(chosen) or names
+    running = [one for one in present if {one.spec.process, one.spec.hostname} & wanted]
     context.console.step(f"Running healthchecks of {app.name}")
     health.probe_all(platform, health.of_running(platform, app, release, running), context.console)
 
@@ -176,6 +193,12 @@ report.register(
                 "seconds before the first attempt",
                 whole_number(0, 3600, "seconds"),
                 lambda _: "0",
+            ),
+            report.Property(
+                "default-wait",
+                "seconds a process that has no check of its own must stay up",
+                whole_number(0, 3600, "seconds"),
+                lambda context: f"{context.platform.settings.check_uptime_s:g}",
             ),
             report.Property(
                 "wait-to-retire",

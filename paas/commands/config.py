@@ -7,12 +7,12 @@ from textwrap import shorten
 
 import click
 
+from paas.commands import config_formats
 from paas.commands.config_formats import FORMATS
 from paas.commands.context import Context
 from paas.commands.parameters import (
     ASSIGNMENT,
     ENV_KEY,
-    app_argument,
     app_or_global_argument,
     format_option,
     no_restart_option,
@@ -157,12 +157,26 @@ def clear(context: Context, app: App | None, no_restart: bool, build: bool) -> N
         changed(context, app, "Clear config", build=build, no_restart=no_restart)
 
 
+@command("config:bundle", Permission.SECRETS)
+@app_or_global_argument
+@merged_option
+@build_option
+def bundle(context: Context, app: App | None, merged: bool, build: bool) -> None:
+    """Write a tar archive to standard output: a file for each variable, named after it."""
+    if context.console.is_terminal:
+        raise UsageError("an archive is nothing for a terminal", "paas config:bundle ... > env.tar")
+    values = values_of(context, app, merged=merged, build=build)
+    context.console.write(config_formats.bundle(values))
+
+
 @command("config:import", Permission.SECRETS)
-@app_argument
+@app_or_global_argument
 @click.option("--replace", is_flag=True, help="Forget every variable that is not in the input.")
 @no_restart_option
 @build_option
-def import_values(context: Context, app: App, replace: bool, no_restart: bool, build: bool) -> None:
+def import_values(
+    context: Context, app: App | None, replace: bool, no_restart: bool, build: bool
+) -> None:
     """Set variables from lines of KEY=value on standard input: nothing shows in a process list."""
     text = input_text(context)
     pairs = (line_of(number, line) for number, line in enumerate(text.splitlines(), start=1))

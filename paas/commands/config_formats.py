@@ -1,7 +1,9 @@
 """The forms config:export writes variables in, as dokku names them. Pure."""
 
+import io
 import json
 import shlex
+import tarfile
 from collections.abc import Callable, Mapping
 
 Variables = Mapping[str, str]
@@ -69,3 +71,15 @@ FORMATS: dict[str, Callable[[Variables], str]] = {
     "json-list": json_list,
     "pack-keys": pack_keys,
 }
+
+
+def bundle(values: Variables) -> bytes:
+    """A tar archive with a file for each variable: its value and nothing besides."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for key, value in values.items():
+            data = value.encode()
+            member = tarfile.TarInfo(key)
+            member.size, member.mode = len(data), 0o600
+            tar.addfile(member, io.BytesIO(data))
+    return archive.getvalue()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from paas.commands import report
+from paas.commands import process_report, report
 from paas.commands.context import Context
 from paas.commands.parameters import PROCESS_TYPE, Checked, app_argument, format_option
 from paas.commands.permissions import Permission
@@ -12,7 +12,7 @@ from paas.commands.registry import command
 from paas.errors import PaasError, UsageError
 from paas.model import docker_options
 from paas.model.app import App
-from paas.model.docker_options import DEPLOY, PHASES
+from paas.model.docker_options import BUILD, DEPLOY, PHASES
 
 
 def phases(text: str) -> tuple[str, ...]:
@@ -44,10 +44,10 @@ def add(
     options: Sequence[str],
     processes: Sequence[str],
 ) -> None:
-    """Add options, such as --build-arg NODE_ENV=production, for the phases build, deploy or run.
+    """Add options, such as --ulimit nofile=1024, for the phases build, deploy or run.
 
-    Not every option of Docker's means something here; one that does not is refused, with
-    the command that does it instead.
+    Containers take them when they next start. Not every option of Docker's means something
+    here; one that does not is refused by name, with the reason and what does it instead.
     """
     change(context, app, phase, processes, options, added)
 
@@ -89,6 +89,8 @@ def change(
 ) -> None:
     """Change the options of some phases, of all of them or of none."""
     store = context.platform.store.docker_options
+    words, named = without_processes(words)
+    processes = (*processes, *named)
     wanted = {one: docker_options.parse(one, words) for one in phase}
     with context.platform.store.together():
         for one, options in wanted.items():
@@ -97,7 +99,33 @@ def change(
                 store.set(app, one, changed(have, options), process)
     names = ", ".join(option.partition(" ")[0] for option in next(iter(wanted.values())))
     context.record("docker-options", f"Change {names} of {', '.join(phase)}", app)
+    warn_of_unknown(context, app, processes)
     context.console.step(f"Changed the docker options of {app.name}: {', '.join(phase)}")
+    if phase != (BUILD,):
+        context.console.detail(
+            f"Containers take it when they next start: paas ps:restart {app.name}"
+        )
+
+
+def without_processes(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options, and the process types that are named behind them, as dokku takes them too."""
+    rest, named = [], []
+    given = iter(words)
+    for word in given:
+        flag, equals, value = word.partition("=")
+        if flag == "--process":
+            named.append(PROCESS_TYPE.rule(value if equals else next(given, "")))
+        else:
+            rest.append(word)
+    return rest, named
+
+
+def warn_of_unknown(context: Context, app: App, processes: Sequence[str]) -> None:
+    """Options may come before the process type they are for; a misspelled one is told."""
+    known = process_report.scale_of(context.platform, app)
+    for one in processes:
+        if one not in known:
+            context.console.warn(f"{app.name} has no process type {one} yet")
 
 
 def scopes(phase: str, processes: Sequence[str]) -> Sequence[str]:
@@ -115,10 +143,16 @@ def clear(
     context: Context, app: App, phase: Sequence[str] | None, processes: Sequence[str]
 ) -> None:
     """Remove every option, of all phases or of some."""
-    for one in phase or PHASES:
-        for process in scopes(one, processes if phase or not processes else ()):
-            context.platform.store.docker_options.set(app, one, (), process)
-        context.console.step(f"Clearing docker-options for {app.name} on phase {one}")
+    if processes and not phase:
+        raise UsageError(
+            "--process needs the phase", f"paas docker-options:clear {app.name} deploy"
+        )
+    with context.platform.store.together():
+        for one in phase or PHASES:
+            for process in scopes(one, processes):
+                context.platform.store.docker_options.set(app, one, (), process)
+    for words in [f"phase {one}" for one in phase or ()] or ["all phases"]:
+        context.console.step(f"Clearing docker-options for {app.name} on {words}")
     context.record("docker-options", f"Clear {', '.join(phase or PHASES)}", app)
 
 

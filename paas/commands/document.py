@@ -1,11 +1,8 @@
-"""docs/commands.md, made from the registry: `python -m paas.commands.document`."""
+"""The page of every command, made from the registry: docs/commands.md is what it says."""
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-import click
-
-from paas.commands import table  # noqa: F401 - fills the registry
-from paas.commands.basics import NAMESPACES, listed
 from paas.commands.registry import Command
 from paas.console import Console
 
@@ -20,29 +17,30 @@ Before a command, or after it: `--quiet` leaves headings out, `--force` answers 
 Exit codes: 0 done, 1 failed, 2 wrong words, 20 no such app, 77 not allowed, 130 cancelled;
 `run` and `enter` exit as the command they ran.
 
-This page is made from the command table; do not edit it.
+This page is made from the command table; do not edit it. To renew it:
+`paas help --all --format markdown > docs/commands.md`, or without a daemon
+`python -m paas.commands.document > docs/commands.md`.
 """
 
 
-def page() -> str:
-    """The whole page."""
+def page(commands: Sequence[Command], namespaces: Mapping[str, str]) -> str:
+    """The whole page; namespaces: what each is for, in words."""
     parts = [HEAD]
-    for namespace, commands in groupby(listed(), key=lambda one: one.namespace):
-        parts.append(f"## {namespace}\n\n{NAMESPACES.get(namespace, '')}.\n")
-        parts += [entry(one) for one in commands]
+    for namespace, some in groupby(commands, key=lambda one: one.namespace):
+        parts.append(f"## {namespace}\n\n{namespaces.get(namespace, '')}.\n")
+        parts += [entry(one) for one in some]
     return "\n".join(parts)
 
 
 def entry(one: Command) -> str:
     """One command: usage, what it does, its options."""
-    options = [
-        f"- `{', '.join(option.opts)}`: {option.help}"
-        for option in one.parameters
-        if isinstance(option, click.Option) and not option.hidden
-    ]
+    options = [f"- `{', '.join(option.opts)}`: {option.help}" for option in one.options]
     listing = "\n" + "\n".join(options) + "\n" if options else ""
     return f"### {one.name}\n\n    {one.usage()}\n\n{one.help}\n{listing}"
 
 
 if __name__ == "__main__":
-    Console(0, 1, 2).write(page().encode())
+    from paas.commands import table  # noqa: F401 - fills the registry
+    from paas.commands.basics import NAMESPACES, listed
+
+    Console(0, 1, 2).write(page(listed(), NAMESPACES).encode())

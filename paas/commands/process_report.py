@@ -118,7 +118,10 @@ def limits(of: Limits) -> str:
     """`memory 512 MiB, pids 256`: what is limited, in words."""
     parts = [
         of.memory_bytes and f"memory {show_bytes(of.memory_bytes)}",
+        of.memory_swap_bytes and f"with swap {show_bytes(of.memory_swap_bytes)}",
+        of.memory_reserved_bytes and f"memory reserved {show_bytes(of.memory_reserved_bytes)}",
         of.cpus and f"cpu {of.cpus:g}",
+        of.cpus_reserved and f"cpu reserved {of.cpus_reserved:g}",
         of.pids and f"pids {of.pids}",
         f"disk {show_bytes(of.scratch_bytes)}",
         of.network_ingress_bps and f"network in {show_bytes(of.network_ingress_bps)}/s",
@@ -154,6 +157,7 @@ def details(platform: Platform, container: Container) -> dict[str, Any]:
         "argv": list(spec.argv) if spec.kind is Kind.APP else [],
         "environment": sorted(spec.environment),
         "uid": spec.uid,
+        "labels": spec.extras.labels,
         "layers": [layer.id for layer in spec.layers],
         "limits": {
             name: getattr(spec.limits, name)

@@ -15,6 +15,7 @@ from paas.commands.parameters import (
     all_option,
     app_argument,
     format_option,
+    one_of,
     whole_number,
 )
 from paas.commands.permissions import Permission
@@ -27,6 +28,7 @@ from paas.model.app import App
 from paas.model.names import tree_path
 from paas.model.push import Push
 from paas.model.restart import RestartPolicy
+from paas.platform import Platform
 
 process_argument = click.argument("process", type=CONTAINER_NAMED, required=False)
 optional_app = click.argument("app", type=APP, required=False)
@@ -202,23 +204,27 @@ def thaw(context: Context, app: App, process: str | None) -> None:
 @all_option
 @parallel_option
 def rebuild(context: Context, app: App | None, every: bool, parallel: int) -> None:
-    """Build the deployed commit again and deploy the result."""
+    """Build the commit of the branch that deploys again, and deploy the result."""
     on_each(context, app, every=every, parallel=parallel, action=build_again)
 
 
 def build_again(context: Context, app: App) -> None:
-    current = pipeline.deployed(context.platform, app)
-    if current.image.config and current.image.config.source:
+    platform = context.platform
+    current = platform.store.releases.current(app)
+    if current and current.image.config and current.image.config.source:
         git_images.deploy_again(context, app)
         return
-    commit = current.image.commit
-    branch = receive.deploy_branches(context.platform, app.name)[0]
-    pipeline.push(
-        context.platform,
-        Push(app.name, branch, commit, commit),
-        context.console,
-        context.caller.name,
-    )
+    branch, commit = pushed(platform, app) or (None, pipeline.deployed(platform, app).image.commit)
+    branch = branch or receive.deploy_branches(platform, app.name)[0]
+    push = Push(app.name, branch, commit, commit)
+    pipeline.push(platform, push, context.console, context.caller.name)
+
+
+def pushed(platform: Platform, app: App) -> tuple[str, str] | None:
+    """The branch that deploys and its commit, which may be ahead of what was deployed."""
+    branches = platform.repositories.branches(app.name)
+    wanted = receive.deploy_branches(platform, app.name)
+    return next(((one, branches[one]) for one in wanted if one in branches), None)
 
 
 @command("ps:inspect", Permission.READ)
@@ -231,6 +237,13 @@ def inspect(context: Context, app: App, format_: str) -> None:  # noqa: ARG001
         [process_report.details(context.platform, one)
          for one in context.platform.engine.list(app.name)]
     )  # fmt: skip
+
+
+def command_line(text: str) -> str:
+    """One that is not empty."""
+    if text.strip():
+        return text.strip()
+    raise UsageError("a command of spaces alone runs nothing")
 
 
 def rollback_rule(text: str) -> str:
@@ -271,6 +284,25 @@ report.register(
                 "the file that is read as Procfile, from the directory that is built",
                 tree_path,
                 lambda _: PROCFILE,
+            ),
+            report.Property(
+                "skip-deploy",
+                "true: what is pushed is built and taken, and not deployed, nor is a changed "
+                "config; ps:rebuild deploys it once this is unset",
+                one_of("true", "false"),
+                lambda _: "false",
+            ),
+            report.Property(
+                "start-cmd",
+                "what web runs, in place of the command in the Procfile or of the image",
+                command_line,
+                has_global=False,
+            ),
+            report.Property(
+                "dockerfile-start-cmd",
+                "the same where a Dockerfile or an image was deployed, before start-cmd",
+                command_line,
+                has_global=False,
             ),
             report.Property(
                 "auto-rollback",

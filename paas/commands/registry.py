@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from paas.commands import refusals
 from paas.commands.context import Context
 from paas.commands.occasions import told
 from paas.commands.parameters import APP, APP_OR_GLOBAL
@@ -55,15 +56,26 @@ class Command:
         """The help's first line."""
         return self.help.partition("\n")[0]
 
+    @property
+    def options(self) -> list[click.Option]:
+        """Its own flags that help shows."""
+        flags = [one for one in self.parameters if isinstance(one, click.Option)]
+        return [one for one in flags if not one.hidden]
+
     def run(self, context: Context, arguments: Sequence[str]) -> int:
-        """Parse and call; the exit code."""
-        values = self.parse(context, list(arguments))
-        with told(context, self.name, values):
-            return self.function(context, **values) or 0
+        """Parse and call; the exit code. Whoever uses it wrongly is told what is right."""
+        try:
+            values = self.parse(context, list(arguments))
+            with told(context, self.name, values):
+                return self.function(context, **values) or 0
+        except UsageError as error:
+            error.hint = error.hint or f"usage: {self.usage()}"
+            raise
 
     def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:
         """The function's arguments; UsageError with the usage line when they do not fit."""
         target, rest = self.take_target(arguments)
+        self.refuse_flags(rest)
         parser = self.parser(without_app=target is not None)
         with self.usage_shown():
             made = parser.make_context(f"paas {self.name}", rest, obj=context)
@@ -89,6 +101,12 @@ class Command:
             self.check_target(name, kind)
             return (None, [*before, name, *after]) if self.takes_words else (name, before + after)
         return None, arguments
+
+    def refuse_flags(self, arguments: list[str]) -> None:
+        """Raise the reason for a flag of dokku's that means nothing here."""
+        for _, word in scanned(arguments, to_first_word=self.passthrough):
+            if (refusal := refusals.of_flag(self.name, word)) is not None:
+                raise refusal
 
     def check_target(self, name: str, kind: object) -> None:
         if not name:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import click
 
+from paas.commands import refusals
 from paas.commands.context import Context
 from paas.commands.parameters import app_or_global_argument, format_option, printable
 from paas.commands.permissions import Permission
@@ -73,15 +74,14 @@ class Namespace:
         return found
 
     def property_rows(self, context: Context, one: Property, app: App | None) -> Values:
-        """Raw, global- and computed- values of a property."""
+        """What the app has set, what the instance has (global-), and what holds (computed-)."""
         get = context.platform.store.properties.get
         own = one.shown(context, get(app, self.name, one.key) or "") if app else ""
         shared = (get(None, self.name, one.key) or "") if one.has_global else ""
         computed = own or shared or one.default(context)
-        rows = {
-            f"computed-{one.key}": computed,
-            f"global-{one.key}": shared or one.default(context),
-        }
+        rows = {f"computed-{one.key}": computed}
+        if one.has_global:
+            rows[f"global-{one.key}"] = shared
         return {**rows, one.key: own} if app else rows
 
 
@@ -158,15 +158,15 @@ def show_one(
 def show_all(context: Context, space: Namespace, format_: str) -> None:
     """Every app's report; in JSON a list, each entry with its app's name under `app`."""
     apps = context.apps()
+    with context.platform.store.view():
+        found = [(app, space.rows(context, app)) for app in apps]
     if format_ == "json":
-        context.console.json(
-            [{"app": app.name, **both_forms(space, space.rows(context, app))} for app in apps]
-        )
+        context.console.json([{"app": app.name, **both_forms(space, rows)} for app, rows in found])
         return
     if not apps:
         context.console.warn("You haven't deployed any applications yet")
-    for app in apps:
-        show(context, space, app, space.rows(context, app))
+    for app, rows in found:
+        show(context, space, app, rows)
 
 
 def value_of(space: Namespace, rows: Values, flag: str) -> str:
@@ -209,7 +209,7 @@ def make_set(space: Namespace) -> None:
     def set_property(context: Context, app: App | None, key: str, value: str | None) -> None:
         one = known.get(key)
         if one is None:
-            raise PaasError(
+            raise refusals.of_property(space.name, key) or PaasError(
                 f"there is no property {key[:80]!r} of {space.name}",
                 f"known: {', '.join(known)}",
             )

@@ -30,6 +30,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     doctor,
     domains,
     events,
+    failed_logs,
     failpoints,
     gc,
     git,
@@ -41,6 +42,7 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     http_auth,
     images,
     letsencrypt,
+    log_settings,
     logs,
     maintenance,
     mirrors,
@@ -52,11 +54,13 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     proxy,
     ps,
     redirect,
+    refusals,
     registry_images,
     releases,
     resource,
     restore,
     run,
+    scheduler,
     shell,
     ssh_keys,
     stack,
@@ -67,7 +71,10 @@ from paas.commands import (  # noqa: F401 - importing a noun registers its comma
     storage_legacy,
     storage_mounts,
     tags,
+    trace,
     transfer,
+    url,
+    whole_report,
 )
 from paas.commands.basics import namespace_help
 from paas.commands.context import Context
@@ -113,6 +120,8 @@ DEFAULTS = {
     "redirect": "redirect:list",
     "releases": "releases:list",
     "resource": "resource:report",
+    "scheduler": "scheduler:report",
+    "scheduler-docker-local": "scheduler-docker-local:report",
     "ssh-keys": "ssh-keys:list",
     "stack": "stack:list",
     "storage": "storage:list",
@@ -158,7 +167,7 @@ def bug(context: Context, argv: Sequence[str]) -> int:
     )
     console = context.console
     console.warn(f"Something went wrong inside paas; its log has the details under {identity}")
-    if context.trace and Role.ADMIN in context.caller.roles:
+    if Role.ADMIN in context.caller.roles and (context.trace or trace.is_on(context.platform)):
         console.warn(plain(traceback.format_exc()))
     return BUG
 
@@ -246,7 +255,7 @@ def resolve(platform: Platform, name: str, words: Sequence[str]) -> Command | st
         return brought[name]
     if ":" not in name and name in DEFAULTS:
         return registry[DEFAULTS[name]]
-    raise unknown(name, namespace if known else "", every)
+    raise refusals.of_command(name) or unknown(name, namespace if known else "", every)
 
 
 def unknown(name: str, namespace: str, every: Sequence[Command]) -> PaasError:

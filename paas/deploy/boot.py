@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import environment, ports, shared, volumes
+from paas.deploy import environment, options, policies, ports, shared, volumes
+from paas.model import docker_options
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
-from paas.model.release import Release
+from paas.model.release import Image, Release
 from paas.model.volume import DEPLOY
 from paas.platform import Platform
 
@@ -78,7 +79,7 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
     """The container of one slot of a release."""
     identity = new_container_id()
     logs = platform.settings.state_dir / "logs" / app.name
-    return ContainerSpec(
+    found = ContainerSpec(
         id=identity,
         app=app.name,
         slot=app.slot,
@@ -86,16 +87,28 @@ def spec(platform: Platform, app: App, release: Release, slot: Slot) -> Containe
         process=slot.process,
         index=slot.index,
         layers=release.image.layers,
-        argv=environment.launch(release.image, release.image.processes[slot.process]),
+        argv=environment.launch(
+            release.image, command_line(platform, app, release.image, slot.process)
+        ),
         environment={
             **environment.of_process(platform, app, release.image, slot.name, release.config),
             "PAAS_RELEASE": release.name,
         },
         release=release.version,
         limits=environment.limits(platform, app, slot.process),
+        init=policies.starts_under_init(platform, app),
+        log_max_bytes=policies.log_bytes(platform, app),
         mounts=volumes.mounts(platform, app, DEPLOY, slot.process),
         networks=shared.at_creation(platform, app),
         log=logs / f"{slot.name}.{identity}.log",
         port=ports.of_web(platform, app, release.image),
         **environment.seat(release.image),
     )
+    return options.applied(platform, app, docker_options.DEPLOY, found)
+
+
+def command_line(platform: Platform, app: App, image: Image, process: str) -> str:
+    """What a process runs; of web, what ps:set says in place of what the image says."""
+    keys = ("start-cmd",) if image.config is None else ("dockerfile-start-cmd", "start-cmd")
+    found = [platform.store.properties.get(app, "ps", key) for key in keys if process == WEB]
+    return next(filter(None, found), image.processes[process])

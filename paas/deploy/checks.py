@@ -85,7 +85,7 @@ def defaults(platform: Platform, app: App, image: Image | None) -> Check:
         timeout_s=settings.check_timeout_s,
         attempts=settings.check_attempts,
         wait_s=settings.check_wait_s,
-        uptime_s=settings.check_uptime_s,
+        uptime_s=policies.default_wait_s(platform, app),
         boot_timeout_s=settings.boot_timeout_s,
         host=next((name for name in domains if "*" not in name), "localhost"),
     )

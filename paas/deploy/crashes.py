@@ -23,7 +23,7 @@ def remember(platform: Platform, app: App, container: Container) -> ProcessState
     """Count an end; a container that ran long enough starts the count anew."""
     now = datetime.now(UTC)
     steady = container.age_s > STEADY_AFTER_S
-    policy = policies.restart(platform, app)
+    policy = policies.restart(platform, app, container.spec)
 
     def count(before: ProcessState) -> ProcessState:
         failures = 1 if steady else before.failures_in_a_row + 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paas.console import Console
-from paas.deploy import oneoff, relay
+from paas.deploy import oneoff, policies, relay
 from paas.engines.base import Session, Streams
 from paas.model.app import App
 from paas.model.container import Container, Kind
@@ -30,8 +30,10 @@ def enter(
     platform: Platform, name: str, wanted: str | None, argv: Sequence[str], console: Console
 ) -> int:
     """Run a command (a shell by default) inside a running container; its exit code."""
-    container = find(platform, platform.store.apps.get(name), wanted or "web")
-    words = tuple(argv) or SHELL
+    app = platform.store.apps.get(name)
+    container = find(platform, app, wanted or "web")
+    chosen = policies.shell(platform, app)
+    words = tuple(argv) or ((chosen,) if chosen else SHELL)
 
     def start(streams: Streams) -> Session:
         extra = {"TERM": "xterm-256color"} if streams.terminal else {}

@@ -9,15 +9,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from paas.console import Console
-from paas.deploy import environment, fleet, policies, room, shared, volumes
+from paas.deploy import environment, fleet, options, policies, room, shared, volumes
 from paas.engines.base import Session
 from paas.errors import PaasError
-from paas.model import volume
+from paas.model import docker_options, volume
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, Kind, new_container_id
 from paas.model.release import Image, Release
@@ -126,7 +126,7 @@ def spec_of(
     line = line_of(release.image, order.words)
     terminal = {"TERM": "xterm-256color"} if order.terminal else {}
     identity = new_container_id()
-    return ContainerSpec(
+    found = ContainerSpec(
         id=identity,
         app=app.name,
         slot=app.slot,
@@ -135,10 +135,11 @@ def spec_of(
         index=number,
         layers=release.image.layers,
         argv=environment.launch(release.image, line),
-        environment={**terminal, **values, **order.environment},
+        environment={**terminal, **values},
         release=release.version,
         limits=environment.limits(platform, app, order.process),
         log=platform.logs.directory(app.name) / f"{dyno}.{identity}.log",
+        log_max_bytes=policies.log_bytes(platform, app),
         ttl_s=order.ttl_s,
         job_id=order.job_id,
         terminal=order.terminal,
@@ -147,6 +148,8 @@ def spec_of(
         networks=shared.at_creation(platform, app),
         **environment.seat(release.image),
     )
+    wanted = options.applied(platform, app, docker_options.RUN, found)
+    return replace(wanted, environment={**wanted.environment, **order.environment})
 
 
 def current(platform: Platform, app: App) -> Release:
@@ -205,7 +208,7 @@ def everywhere(platform: Platform) -> list[Container]:
 def stop(platform: Platform, app: App, container: Container, why: str) -> None:
     """End a one-off container and remove it. why: as its log and its job will say."""
     remember_reason(container.id, why)
-    grace_s = policies.stop_grace_s(platform, app)
+    grace_s = policies.stop_grace_s(platform, app, container.spec)
     waited = _waited.get(container.id)
     if waited is not None:
         waited.session.signal(container.spec.stop_signal)

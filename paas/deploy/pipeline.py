@@ -20,6 +20,7 @@ from paas.deploy import (
     ending,
     fleet,
     landing,
+    policies,
     ports,
     prune,
     release,
@@ -47,8 +48,11 @@ log = logging.getLogger(__name__)
 Obtain = Callable[[App], tuple[Image, app_json.AppManifest]]
 
 
-def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release:
-    """Deploy a pushed commit; raises PaasError with the old release serving as before."""
+def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Release | None:
+    """Deploy a pushed commit; raises PaasError with the old release serving as before.
+
+    None where the app is set to be built and not deployed.
+    """
     words = f"Deploy {pushed.new[:8]}"
     with (
         builds.recorded(platform, pushed.app, console, BuildKind.BUILD, actor, pushed.new),
@@ -66,6 +70,10 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         config = platform.store.config.merged(app)
         builds.at("build")
         image = builders.build(platform, app, source, config, console)
+        if policies.skips_deploys(platform, app):
+            note.detail = f"{words}: built, and not deployed"
+            tell_skipped(app, console)
+            return None
         also = landing.of(platform, app, pushed)
         new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
     telling.deployed(platform, app, new, actor, console)
@@ -93,6 +101,7 @@ def deploy_image(
         noted(platform, app.name, actor, "deploy", f"Deploy {words}", begun=True) as note,
     ):
         refuse_locked(app)
+        refuse_skipped(platform, app)
         builds.at("image")
         room.admit(platform, app.name, f"the deploy of {words}", console)
         image, manifest = obtain(app)
@@ -133,10 +142,16 @@ def serve(
 def redeploy(
     platform: Platform, name: str, console: Console, actor: str, description: str
 ) -> Release | None:
-    """A new release of the current image with the current config; None before the first deploy."""
+    """A new release of the current image with the current config.
+
+    None before the first deploy, and where the app is set not to be deployed.
+    """
     with operation(platform, name, console, description) as app:
         current = platform.store.releases.current(app)
         if current is None:
+            return None
+        if policies.skips_deploys(platform, app):
+            tell_skipped(app, console)
             return None
         config = platform.store.config.merged(app)
         with (
@@ -387,6 +402,17 @@ def refuse_locked(app: App) -> None:
     if app.locked:
         raise PaasError(
             f"{app.name} is locked: deploys are refused", f"paas apps:unlock {app.name}"
+        )
+
+
+def tell_skipped(app: App, console: Console) -> None:
+    console.step(f"Skipping the deploy of {app.name}: ps:set {app.name} skip-deploy is true")
+
+
+def refuse_skipped(platform: Platform, app: App) -> None:
+    if policies.skips_deploys(platform, app):
+        raise PaasError(
+            f"{app.name} is set not to be deployed", f"paas ps:set {app.name} skip-deploy"
         )
 
 

@@ -1,7 +1,9 @@
 """Policies: what an app's properties decide about its deploys, its value over the instance's."""
 
+from paas.model import limits
 from paas.model.app import App
 from paas.model.check import Mode
+from paas.model.container import ContainerSpec
 from paas.model.restart import RestartPolicy
 from paas.platform import Platform
 
@@ -24,20 +26,54 @@ def number(platform: Platform, app: App, namespace: str, key: str, default: floa
     return default if text is None else float(text)
 
 
-def restart(platform: Platform, app: App) -> RestartPolicy:
-    """When processes that ended are started again."""
-    text = value(platform, app, "ps", "restart-policy")
+def restart(platform: Platform, app: App, spec: ContainerSpec) -> RestartPolicy:
+    """When a process that ended is started again: what its options say, or the app."""
+    text = spec.extras.restart or value(platform, app, "ps", "restart-policy")
     return RestartPolicy.parse(text) if text else RestartPolicy()
 
 
-def stop_grace_s(platform: Platform, app: App) -> float:
-    """Time between SIGTERM and SIGKILL."""
+def stop_grace_s(platform: Platform, app: App, spec: ContainerSpec) -> float:
+    """Time between SIGTERM and SIGKILL: what a container's options say, or the app."""
+    if spec.extras.stop_timeout_s is not None:
+        return float(spec.extras.stop_timeout_s)
     return number(platform, app, "ps", "stop-timeout-seconds", platform.settings.stop_grace_s)
 
 
 def wait_to_retire_s(platform: Platform, app: App) -> float:
     """Time an old container has to finish its requests."""
     return number(platform, app, "checks", "wait-to-retire", platform.settings.drain_s)
+
+
+def default_wait_s(platform: Platform, app: App) -> float:
+    """How long a process that nothing else is checked of must stay up."""
+    return number(platform, app, "checks", "default-wait", platform.settings.check_uptime_s)
+
+
+def skips_deploys(platform: Platform, app: App) -> bool:
+    """Whether what is built is not deployed."""
+    return value(platform, app, "ps", "skip-deploy") == "true"
+
+
+def starts_under_init(platform: Platform, app: App) -> bool:
+    """Whether containers have an init as their first process."""
+    return value(platform, app, "scheduler-docker-local", "init-process") != "false"
+
+
+def types_at_once(platform: Platform, app: App) -> int | None:
+    """How many process types start side by side; None: all of them."""
+    text = value(platform, app, "scheduler-docker-local", "parallel-schedule-count")
+    return int(text) if text else None
+
+
+def log_bytes(platform: Platform, app: App) -> int:
+    """How much one file of the app's log may hold."""
+    text = value(platform, app, "logs", "max-size")
+    return platform.settings.log_max_bytes if text is None else limits.log_bytes(text)
+
+
+def shell(platform: Platform, app: App) -> str | None:
+    """The shell people get who go into a container without a command; None: the best there is."""
+    return value(platform, app, "scheduler", "shell")
 
 
 def hold_s(platform: Platform, app: App) -> float:

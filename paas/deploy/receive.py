@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from paas.console import Console
 from paas.deploy import lifetime, policies, queue, room
-from paas.errors import PaasError
+from paas.errors import AppNotFound, PaasError
 from paas.failpoints import failpoint
 from paas.git import pushes
 from paas.model.names import app_name, branch_name
@@ -18,6 +18,8 @@ def prepare_push(platform: Platform, name: str, actor: str) -> None:
     app = platform.store.apps.find(app_name(name))
     room.admit(platform, name, f"a push to {name}")
     if app is None:
+        if platform.store.properties.get(None, "apps", "disable-autocreation") == "true":
+            raise AppNotFound(name, f"pushes make no apps here: paas apps:create {name}")
         app = lifetime.create(platform, name, actor=actor)
         platform.logs.append(name, f"Created by the first push of {actor}")
     if app.locked:

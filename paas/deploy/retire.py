@@ -44,7 +44,7 @@ def retire(platform: Platform, container: Container) -> None:
     patience_s, grace_s = platform.settings.drain_s, platform.settings.stop_grace_s
     if app is not None:
         patience_s = policies.wait_to_retire_s(platform, app)
-        grace_s = policies.stop_grace_s(platform, app)
+        grace_s = policies.stop_grace_s(platform, app, container.spec)
     failpoint("retire.begin")
     if container.spec.process == WEB:
         drain(platform, container, patience_s)

@@ -10,8 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paas.console import Console
-from paas.deploy import boot, builds, fleet, front, handover, health, retire, route, telling
-from paas.deploy.boot import Slot
+from paas.deploy import (
+    boot,
+    builds,
+    fleet,
+    front,
+    handover,
+    health,
+    policies,
+    retire,
+    route,
+    telling,
+)
+from paas.deploy.boot import WEB, Slot
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -68,7 +79,7 @@ def bring_up(
     if fresh:
         console.heading("Processing deployment checks")
     try:
-        for group in groups(fresh, manifest_of(release).max_parallel):
+        for group in turns(platform, app, release, fresh):
             new += begin(platform, app, release, group, console)
         for one in new:
             health.refuse_exited(platform, one)
@@ -98,6 +109,25 @@ def begin(
         discard(platform, app, new)
         raise
     return new
+
+
+def turns(
+    platform: Platform, app: App, release: Release, slots: Sequence[Slot]
+) -> list[list[Slot]]:
+    """Slots that start side by side, one group after the other."""
+    at_once = manifest_of(release).max_parallel
+    kinds = by_type(slots, policies.types_at_once(platform, app))
+    return [group for some in kinds for group in groups(some, at_once)]
+
+
+def by_type(slots: Sequence[Slot], at_once: int | None) -> list[list[Slot]]:
+    """All slots together; or web's, and then those of so many other process types at a time."""
+    if at_once is None:
+        return [[*slots]]
+    others = sorted({slot.process for slot in slots} - {WEB})
+    kinds = [{WEB}, *({*others[n : n + at_once]} for n in range(0, len(others), at_once))]
+    parts = [[slot for slot in slots if slot.process in some] for some in kinds]
+    return [part for part in parts if part]
 
 
 def groups(slots: Sequence[Slot], at_once: Mapping[str, int]) -> list[list[Slot]]:

@@ -29,7 +29,8 @@ def substitute(platform: Platform, container: Container, words: str) -> None:
         before = platform.store.process_states.get(
             app, container.spec.process, container.spec.index
         )
-        if not policies.restart(platform, app).restarts(None, before.failures_in_a_row + 1):
+        policy = policies.restart(platform, app, container.spec)
+        if not policy.restarts(None, before.failures_in_a_row + 1):
             platform.logs.append(app.name, f"{name} {words}; it stays, as the restart policy says")
             return
         platform.logs.append(app.name, f"{name} {words}; replacing it")

@@ -162,7 +162,7 @@ class Supervisor:
         platform = self._platform
         state = crashes.remember(platform, app, container)
         delay_s = None if state.gave_up else backoff_s(state.failures_in_a_row)
-        policy = policies.restart(platform, app)
+        policy = policies.restart(platform, app, container.spec)
         plan = f"not restarting ({policy})" if delay_s is None else f"restarting in {delay_s:g} s"
         name = container.spec.hostname
         platform.logs.append(app.name, f"{name} {words}; {plan}")
@@ -303,7 +303,7 @@ class Supervisor:
                 platform.engine.promote(new.id)
                 route.publish(platform, app)
         if not installed:
-            platform.engine.stop(new.id, policies.stop_grace_s(platform, app))
+            platform.engine.stop(new.id, policies.stop_grace_s(platform, app, new.spec))
             platform.engine.remove(new.id)
             return
         platform.logs.append(app.name, f"{slot.name} is up again")

@@ -191,7 +191,9 @@ def ssh_door(platform: Platform, sessions: Sessions) -> "SshDoor":
 
 def dispatcher(platform: Platform) -> Dispatch:
     """The command table with this platform's parts."""
-    from paas.commands import table  # noqa: PLC0415 - the whole tree of commands
+    from paas.commands import table, trace  # noqa: PLC0415 - the whole tree of commands
+
+    trace.apply(platform)
 
     def dispatch(caller: Caller, argv: Sequence[str], console: Console) -> int:
         return table.dispatch(platform, caller, list(argv), console)

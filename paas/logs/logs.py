@@ -16,23 +16,26 @@ from pathlib import Path
 from paas.logs import files, line
 from paas.logs.following import Following
 from paas.logs.line import Line
-from paas.logs.rotation import Rotation, shift
+from paas.logs.rotation import Limit, Rotation, shift
 from paas.model.container import ContainerSpec
+from paas.model.limits import SMALLEST_LOG_BYTES
 from paas.settings import Settings
 
 
 class Logs:
     """The logs of one instance. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limit: Limit | None = None) -> None:
+        """limit: how much one file of an app's may hold; the settings' for all without it."""
         self.root = settings.state_dir / "logs"
         self._settings = settings
+        self._limit = limit or (lambda _: self._settings.log_max_bytes)
         self._lock = threading.Lock()
         self._rotation: Rotation | None = None
 
     def start(self) -> None:
         """Begin to keep the files bounded, in a thread. Called by the daemon."""
-        self._rotation = self._rotation or Rotation(self._settings, self.root)
+        self._rotation = self._rotation or Rotation(self._settings, self.root, self._limit)
 
     def close(self) -> None:
         """End that thread."""
@@ -45,6 +48,7 @@ class Logs:
     def append(self, app: str, text: str) -> None:
         """Add lines of the platform's own (source `paas`)."""
         path = self.directory(app) / "paas.log"
+        least = min(SMALLEST_LOG_BYTES, self._settings.log_max_bytes)
         data = b"".join(line.format_entry(one) for one in text.splitlines() or [""])
         with self._lock:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +56,7 @@ class Logs:
             with os.fdopen(descriptor, "ab", buffering=0) as file:
                 file.write(data)
                 size = file.tell()
-            if size > self._settings.log_max_bytes:
+            if size > least and size > self._limit(app):
                 path.rename(path.with_name("paas.log.0"))
                 shift(path, self._settings.log_files)
 

@@ -10,6 +10,7 @@ src/ctr_logging.c, reopen_k8s_file.
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from paas.logs.files import CURRENT, Trail
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Limit = Callable[[str], int]  # an app's name: bytes of one file
 
 LOOK_EVERY_S = 60.0
 STOP_EVERY_S = 0.5
@@ -78,8 +81,9 @@ def prune(directory: Path, live: set[str], limit_bytes: int) -> None:
 class Rotation:
     """A thread that rotates as soon as conmon has begun a new file, and prunes."""
 
-    def __init__(self, settings: Settings, root: Path) -> None:
+    def __init__(self, settings: Settings, root: Path, limit: Limit) -> None:
         self._settings = settings
+        self._limit = limit
         self._root = root
         self._events = inotify.Inotify()
         self._watched: dict[int, Path] = {}
@@ -111,7 +115,7 @@ class Rotation:
         for directory in files.paths(self._root):
             if directory.is_dir():
                 self._take(directory)
-                limit = self._settings.log_max_bytes * self._settings.log_files
+                limit = self._limit(directory.name) * self._settings.log_files
                 prune(directory, self._live(), limit)
                 self._drop_if_empty(directory)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from paas.model.extras import Extras
 from paas.model.release import Layer
 
 APP_UID = 1000  # the user `app` in every stack: builds and processes run as it
@@ -47,10 +48,15 @@ class Limits:
     """What a container may use; None means no limit of that kind.
 
     cpus is in cores (0.5 is half of one); bandwidths are in bytes per second.
+    memory_swap_bytes is memory and swap together; None: no swap. What is reserved is
+    left to it when the machine is short of it.
     """
 
     memory_bytes: int | None = 512 << 20
+    memory_swap_bytes: int | None = None
+    memory_reserved_bytes: int | None = None
     cpus: float | None = None
+    cpus_reserved: float | None = None
     cpu_shares: int = 1024
     pids: int | None = 256
     network_ingress_bps: int | None = None
@@ -97,6 +103,7 @@ class ContainerSpec:
     terminal: its first process has one, of so many rows and columns. interactive: it reads
     what those send who attach. log_max_bytes: where not the instance's. ttl_s: how long it
     may run. job_id: the job a one-off run is of.
+    init: the first process is one that looks after the others, and starts argv.
     """
 
     id: str
@@ -121,6 +128,8 @@ class ContainerSpec:
     tmpfs_bytes: int = 256 << 20
     upper: Path | None = None
     log: Path | None = None
+    init: bool = True
+    extras: Extras = field(default_factory=Extras)
     port: int = 5000
     networks: tuple[int, ...] = ()  # slots of networks that it is on beside its own
     stop_signal: int = signal.SIGTERM

@@ -8,8 +8,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from paas.errors import PaasError, UsageError
+from paas.model import container_options
+from paas.model.docker_refusals import REFUSED, SHORT
 from paas.model.names import ENV_KEY
 
 BUILD, DEPLOY, RUN = PHASES = ("build", "deploy", "run")
@@ -45,37 +48,21 @@ def stage(text: str) -> str:
     return text
 
 
-KNOWN: dict[str, dict[str, Option]] = {
-    BUILD: {
-        "--build-arg": Option(takes_value=True, check=assignment),
-        "--target": Option(takes_value=True, check=stage),
-        "--label": Option(takes_value=True, check=label),
-        "--no-cache": Option(),
-        "--pull": Option(),
-    },
-    DEPLOY: {},
-    RUN: {},
+BUILDS = {
+    "--build-arg": Option(takes_value=True, check=assignment),
+    "--target": Option(takes_value=True, check=stage),
+    "--label": Option(takes_value=True, check=label),
+    "--no-cache": Option(),
+    "--pull": Option(),
 }
-SHORT = {"-e": "--env", "-f": "--file", "-l": "--label", "-m": "--memory", "-p": "--publish",
-         "-u": "--user", "-v": "--volume", "-w": "--workdir", "-c": "--cpu-shares"}  # fmt: skip
-INSTEAD = {
-    "--env": "paas config:set",
-    "--env-file": "paas config:import",
-    "--file": "paas builder-dockerfile:set dockerfile-path",
-    "--memory": "paas resource:limit --memory",
-    "--memory-swap": "nothing: there is no extra swap",
-    "--cpus": "paas resource:limit --cpu",
-    "--cpu-shares": "paas resource:limit --cpu",
-    "--pids-limit": "paas resource:limit --pids",
-    "--publish": "paas ports:add",
-    "--restart": "paas ps:set restart-policy",
-    "--secret": "nothing: every config variable is a secret of the build by its name",
-    "--ssh": "nothing: no agent is handed to builds",
-    "--privileged": "nothing: no container may have the host's powers",
-    "--cap-add": "nothing: an image's root has what it needs in its own range of ids",
-    "--device": "nothing: containers have no devices of the host",
-    "--network": "nothing: every app has a network of its own",
-    "--entrypoint": "a Procfile",
+CONTAINERS = {
+    name: Option(takes_value=one.takes_value, check=partial(container_options.checked, name))
+    for name, one in container_options.OPTIONS.items()
+}
+KNOWN: dict[str, dict[str, Option]] = {
+    BUILD: BUILDS,
+    DEPLOY: CONTAINERS,
+    RUN: {name: one for name, one in CONTAINERS.items() if name != "--restart"},
 }
 
 
@@ -111,10 +98,21 @@ def parse(phase: str, words: Iterable[str]) -> list[str]:
             if not tokens:
                 raise UsageError(f"{name} needs a value")
             value = tokens.pop(0)
-        found.append(shlex.join((name, option.check(value))) if option.takes_value else name)
+        found.append(kept(name, option, value))
     if not found:
         raise UsageError("give an option, such as: --build-arg NODE_ENV=production")
     return found
+
+
+def kept(name: str, option: Option, value: str) -> str:
+    """One option as text: `--init`, `--init=false`, `--env 'A=two words'`."""
+    if option.takes_value:
+        return shlex.join((name, option.check(value)))
+    if value in ("", "true"):
+        return name
+    if value == "false":
+        return f"{name}=false"
+    raise UsageError(f"{name} is true or false, not {value[:80]!r}")
 
 
 def split(word: str) -> list[str]:
@@ -125,9 +123,10 @@ def split(word: str) -> list[str]:
 def unknown(phase: str, name: str) -> PaasError:
     if not name.startswith("-"):
         return UsageError(f"{name[:80]!r} is not an option: options begin with --")
-    if name in INSTEAD:
-        return PaasError(f"{name} is not an option of {phase} here", f"use {INSTEAD[name]}")
-    known = ", ".join(sorted(KNOWN[phase])) or "none yet"
+    if name in REFUSED:
+        reason, instead = REFUSED[name]
+        return PaasError(f"{name} is not an option of {phase} here: {reason}", instead)
+    known = ", ".join(sorted(KNOWN[phase]))
     return PaasError(f"{name[:80]} is not an option of {phase} here", f"known: {known}")
 
 

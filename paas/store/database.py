@@ -107,6 +107,11 @@ class Database:
         self._here = threading.local()
         self._migrate()
 
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._url.get_backend_name()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; inside a transaction of this thread, what it sees."""

@@ -1,6 +1,6 @@
 """Limits: what an app's processes may use, as written; a type's own over the app's."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import (
     Column,
@@ -72,10 +72,12 @@ class ResourceLimits:
             if rows:
                 connection.execute(insert(limits), rows)
 
-    def clear(self, app: App, process_type: str | None) -> None:
-        """Forget what was set for this type (None: for every type)."""
+    def clear(self, app: App, process_type: str | None, keys: Collection[str]) -> None:
+        """Forget these of what was set for this type (None: for every type)."""
         with self._database.write() as connection:
-            connection.execute(delete(limits).where(of(app, process_type)))
+            connection.execute(
+                delete(limits).where(of(app, process_type), limits.c.key.in_(list(keys)))
+            )
 
 
 def of(app: App, process_type: str | None) -> ColumnElement[bool]:

@@ -110,6 +110,11 @@ class Store:
         self.networks = SharedNetworks(self._database, settings.slots)
         self.plugins = Plugins(self._database)
 
+    @property
+    def kind(self) -> str:
+        """Which database it is, without where or whose."""
+        return self._database.kind
+
     def together(self) -> AbstractContextManager[object]:
         """Changes of this thread that become durable as one, or not at all."""
         return self._database.write()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.bench import (
     backups,
+    commands,
     compiled,
     containers,
     deploys,
@@ -58,6 +59,7 @@ ROWS: dict[str, Measurement] = {
     "domain": lambda _, given: front.domains(given.runs),
     "setting": lambda _, given: front.settings(given.runs),
     "memory": lambda instance, given: memory.fifty_apps(instance, given.apps),
+    "commands": lambda instance, given: commands.beside_many(instance, given.runs),
     "backup": lambda instance, given: backups.backup_and_restore(instance, given.apps),
     "disk-python": lambda instance, _: disk.twenty(instance, "python"),
     "disk-nodejs": lambda instance, _: disk.twenty(instance, "nodejs"),

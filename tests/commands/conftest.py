@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -33,6 +34,7 @@ from paas.proxy import shape
 from paas.settings import Settings
 from paas.storage.volumes import Volumes
 from paas.store.store import Store
+from tests.conftest import own_settings
 
 ADMIN = Caller("alice", "ssh", frozenset({Role.ADMIN}))
 ROOT = Caller("root", "local", frozenset({Role.ADMIN}))
@@ -214,6 +216,24 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
+    with small_platform(settings, migrated) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(migrated: Path) -> Iterator[Platform]:
+    """One platform for a module whose tests change nothing, with an app `blog`."""
+    settings = own_settings()
+    settings.state_dir.mkdir(parents=True)
+    settings.run_dir.mkdir(parents=True)
+    with small_platform(settings, migrated) as made:
+        Admin(made).ok("apps:create", "blog")
+        yield made
+    shutil.rmtree(settings.state_dir.parent, ignore_errors=True)
+
+
+@contextmanager
+def small_platform(settings: Settings, migrated: Path) -> Iterator[Platform]:
     runner = Runner()
     shutil.copy(migrated, settings.state_dir / "paas.db")
     store = Store(settings)

@@ -2,7 +2,8 @@ from typing import cast
 
 import pytest
 
-from paas.errors import PaasError
+from paas.deploy.receive import prepare_push
+from paas.errors import AppNotFound, PaasError
 from paas.model.app import App
 from paas.model.route import RouteState
 from paas.platform import Platform
@@ -119,3 +120,21 @@ def test_a_flag_a_report_does_not_have_is_refused_with_those_it_has(admin: Admin
 def test_the_actor_and_the_commit_are_on_the_release(admin: Admin, platform: Platform, blog: App):
     deploy(platform, blog)
     assert admin("releases:list", "blog", "--format", "json").json()[0]["actor"] == "alice"
+
+
+def test_pushes_make_no_apps_where_that_is_forbidden(admin: Admin, platform: Platform):
+    prepare_push(platform, "first", "alice")
+    admin.ok("apps:set", "--global", "disable-autocreation", "true")
+    with pytest.raises(AppNotFound) as refused:
+        prepare_push(platform, "second", "alice")
+    assert "paas apps:create second" in refused.value.hint
+    prepare_push(platform, "first", "alice")
+    assert "of the instance" in admin.fails("apps:set", "first", "disable-autocreation", "true").err
+    assert admin.ok("apps:report", "--global", "--app-computed-disable-autocreation") == "true\n"
+
+
+def test_a_repository_that_is_gone_is_made_again(admin: Admin, platform: Platform, blog: App):
+    assert "has a repository already" in admin.ok("git:initialize", "blog")
+    platform.repositories.remove("blog")
+    assert "Made the repository of blog" in admin.ok("git:initialize", "blog")
+    assert platform.repositories.exists("blog")

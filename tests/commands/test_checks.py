@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from paas.deploy import checks
 from paas.model.app import App
 from paas.platform import Platform
 from tests.commands.conftest import IMAGE, Admin
@@ -59,3 +60,22 @@ def test_running_checks_needs_something_that_runs(admin: Admin, blog: App, platf
 @pytest.mark.parametrize("verb", ["disable", "enable", "skip"])
 def test_a_type_that_is_none_is_refused(admin: Admin, blog: App, verb: str):
     assert admin.fails(f"checks:{verb}", "blog", "Web!").status == 2
+
+
+def test_process_types_may_stand_between_commas(admin: Admin, deployed: App):
+    admin.ok("checks:skip", "blog", "web,worker")
+    assert admin.ok("checks:report", "blog", "--checks-skipped-list") == "web,worker\n"
+    assert admin.fails("checks:disable", "blog", "web,Bad Name").status == 2
+    assert admin.ok("checks:report", "blog", "--checks-disabled-list") == "none\n"
+
+
+def test_a_check_of_what_does_not_run_names_it(admin: Admin, deployed: App):
+    said = admin.fails("checks:run", "blog", "web,clock.1")
+    assert "blog runs no clock.1" in said.err
+    assert "web" not in said.err.splitlines()[0]
+
+
+def test_how_long_a_process_must_stay_up_can_be_set(admin: Admin, deployed: App):
+    admin.ok("checks:set", "--global", "default-wait", "7")
+    plan = checks.of_process(admin.platform, deployed, None, "worker")
+    assert [one.uptime_s for one in plan] == [7.0]

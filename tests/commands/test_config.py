@@ -1,12 +1,18 @@
 import base64
 import json
+import os
 import subprocess
+import tarfile
+from pathlib import Path
 
 import pytest
 
+from paas.commands.table import dispatch
+from paas.console import Console
 from paas.errors import PaasError
 from paas.model.app import App
-from tests.commands.conftest import Admin, Recorder, deploy
+from paas.platform import Platform
+from tests.commands.conftest import ADMIN, Admin, Recorder, deploy
 
 TRICKY = {
     "PLAIN": "value",
@@ -196,3 +202,26 @@ def test_a_change_for_builds_alone_makes_no_release(admin: Admin, blog: App):
     events = admin.ok("events")
     assert "Set TOKEN for builds" in events
     assert "s3cret" not in events
+
+
+def test_a_bundle_has_a_file_for_each_variable(
+    admin: Admin, platform: Platform, blog: App, tmp_path: Path
+):
+    admin.ok("config:set", "--global", "EVERYWHERE=yes")
+    admin.ok("config:set", "blog", "--no-restart", "KEY=two\nlines")
+    target = tmp_path / "env.tar"
+    with Path(os.devnull).open() as nothing, target.open("wb") as file:
+        console = Console(nothing.fileno(), file.fileno(), 2)
+        assert dispatch(platform, ADMIN, ["config:bundle", "--merged", "blog"], console) == 0
+    with tarfile.open(target) as tar:
+        found = {one.name: (tar.extractfile(one) or file).read() for one in tar.getmembers()}
+    assert found == {"EVERYWHERE": b"yes", "KEY": b"two\nlines"}
+    assert admin.fails("config:bundle", "nobody").status == 20
+
+
+def test_the_instances_variables_are_imported_too(admin: Admin, platform: Platform):
+    said = admin.ok("config:import", "--global", stdin=b"A=1\nB='two words'\n")
+    assert "next deploy" in said
+    assert platform.store.config.get(None) == {"A": "1", "B": "two words"}
+    admin.ok("config:import", "--global", "--replace", stdin=b"C=3\n")
+    assert platform.store.config.get(None) == {"C": "3"}

@@ -98,7 +98,7 @@ def test_properties_are_checked_and_reported(admin: Admin, app: App):
     assert found["cron-task-count"] == found["task-count"] == "2"
     assert found["computed-timezone"] == "Europe/Berlin"
     assert (found["mailto"], found["computed-mailto"]) == ("", "ops@example.com")
-    assert (found["computed-missed"], found["global-missed"]) == ("skip", "run")
+    assert (found["computed-missed"], found["global-missed"]) == ("skip", "")
     for key, value in (
         ("timezone", "Mars/Base"), ("mailto", "-oQ/tmp"), ("missed", "twice"),
         ("maintenance", "maybe"), ("ttl-seconds", "0"), ("ttl-seconds", "soon"),

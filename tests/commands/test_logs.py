@@ -8,9 +8,10 @@ import pytest
 
 from paas.commands.table import dispatch
 from paas.console import Console
+from paas.deploy import policies
 from paas.logs.line import format_entry
 from paas.model.app import App
-from paas.platform import Platform
+from paas.platform import Platform, log_bytes
 from tests.commands.conftest import ADMIN, Admin
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -128,3 +129,42 @@ def test_run_logs_show_one_off_containers_only(admin: Admin, platform: Platform,
     assert "web" not in admin.ok("run:logs", "blog", "-q")
     assert admin.ok("run:logs", "blog", "run.2", "-q") == "second\n"
     assert admin.fails("run:logs", "nobody").status == 20
+
+
+def test_the_size_of_a_log_is_the_apps_over_the_instances(
+    admin: Admin, platform: Platform, blog: App
+):
+    assert policies.log_bytes(platform, blog) == platform.settings.log_max_bytes
+    admin.ok("logs:set", "--global", "max-size", "1m")
+    admin.ok("logs:set", "blog", "max-size", "20m")
+    assert policies.log_bytes(platform, blog) == 20 << 20
+    assert log_bytes(platform.settings, platform.store, "blog") == 20 << 20
+    report = admin("logs:report", "blog", "--format", "json").json()
+    assert (report["max-size"], report["global-max-size"]) == ("20m", "1m")
+    admin.ok("logs:set", "blog", "max-size", "unlimited")
+    assert policies.log_bytes(platform, blog) > 1 << 40
+    assert log_bytes(platform.settings, platform.store, "gone") == 1 << 20
+    for bad in ("lots", "1k", "-1", "10 q"):
+        assert admin.fails("logs:set", "blog", "max-size", "--", bad).status == 2
+    assert "known: max-size" in admin.fails("logs:set", "blog", "colour", "red").err
+    assert "not supported" in admin.fails("logs:set", "blog", "vector-sink", "console://").err
+
+
+def test_what_was_said_while_a_deploy_failed_is_found_again(
+    admin: Admin, platform: Platform, blog: App
+):
+    assert "no failed deploy of blog" in admin.fails("logs:failed", "blog").err
+    write(platform, "web.1", "long before", minutes_ago=60)
+    platform.record("blog", "alice", "deploy", "Deploy 1a2b3c4d", "begun")
+    platform.logs.append("blog", "KeyError: DATABASE_URL")
+    platform.record("blog", "alice", "deploy", "Deploy 1a2b3c4d: web ended", "failed")
+    platform.record("blog", "alice", "deploy", "Deploy 5e6f", "begun")
+    platform.logs.append("blog", "all is well")
+    platform.record("blog", "alice", "deploy", "Deploy 5e6f", "succeeded")
+    for said in (admin.ok("logs:failed", "blog"), admin.ok("logs:failed", "--all")):
+        assert "blog: Deploy 1a2b3c4d: web ended failed at" in said
+        assert "KeyError: DATABASE_URL" in said
+        assert "long before" not in said
+        assert "all is well" not in said
+    assert admin.fails("logs:failed").status == 2
+    assert admin.fails("logs:failed", "blog", "--all").status == 2

@@ -1,12 +1,15 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
 from paas.commands import ps
 from paas.console import Console
+from paas.deploy import boot as boot_room
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ExitStatus, Kind
+from paas.model.image import ImageConfig
 from paas.model.process_state import ProcessState
 from paas.platform import Platform
 from tests.commands.conftest import Admin, Recorder, boot, deploy
@@ -225,3 +228,38 @@ def test_inspect_shows_containers_and_no_value_of_a_variable(
     assert (web["environment"], web["in_service"]) == (["TOKEN"], True)
     assert (run["kind"], run["argv"], run["in_service"]) == ("run", [], False)
     assert admin.fails("ps:inspect", "nobody").status == 20
+
+
+def test_web_runs_the_command_that_was_set_for_it(admin: Admin, platform: Platform, blog: App):
+    release = deploy(platform, blog)
+    assert boot_room.command_line(platform, blog, release.image, "web") == "python app.py"
+    admin.ok("ps:set", "blog", "start-cmd", "python other.py")
+    assert boot_room.command_line(platform, blog, release.image, "web") == "python other.py"
+    assert boot_room.command_line(platform, blog, release.image, "worker") == "python work.py"
+    foreign = replace(release.image, config=ImageConfig())
+    admin.ok("ps:set", "blog", "dockerfile-start-cmd", "serve")
+    assert boot_room.command_line(platform, blog, foreign, "web") == "serve"
+    assert admin.fails("ps:set", "blog", "start-cmd", "  ").status == 2
+    assert "of apps" in admin.fails("ps:set", "--global", "start-cmd", "x").err
+
+
+def test_a_changed_config_waits_where_deploys_are_skipped(
+    admin: Admin, platform: Platform, deployed: App
+):
+    admin.ok("ps:set", "blog", "skip-deploy", "true")
+    said = admin.ok("config:set", "blog", "A=1")
+    assert "Skipping the deploy of blog" in said
+    current = platform.store.releases.current(deployed)
+    assert current is not None
+    assert (current.version, current.config) == (1, {})
+    assert "not to be deployed" in admin.fails("git:from-image", "blog", "x.example.com/a:1").err
+
+
+def test_a_rebuild_takes_what_was_pushed_last(
+    admin: Admin, platform: Platform, deployed: App, pipeline: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setattr(platform.repositories, "branches", lambda _: {"master": "d" * 40})
+    admin.ok("ps:rebuild", "blog")
+    (_, (push, *_)) = pipeline.calls[-1]
+    assert (push.branch, push.new) == ("master", "d" * 40)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from paas.deploy import environment
 from paas.model.app import App
 from tests.commands.conftest import Admin
 
@@ -40,15 +41,41 @@ def test_a_limit_without_sense_changes_nothing(admin: Admin, blog: App, flag: st
 
 
 def test_a_limit_we_do_not_have_is_refused(admin: Admin, blog: App):
-    assert "No such option" in admin.fails("resource:limit", "blog", "--memory-swap", "1g").err
+    assert "No such option" in admin.fails("resource:limit", "blog", "--colour", "1g").err
+    assert "no devices" in admin.fails("resource:limit", "blog", "--nvidia-gpu", "1").err
+    assert admin.fails("resource:limit", "blog", "--memory", "").status == 2
 
 
-def test_reservations_are_taken_and_said_to_mean_nothing(admin: Admin, blog: App):
-    said = admin("resource:reserve", "blog", "--memory", "64m")
-    assert said.status == 0
-    assert "nothing was changed" in said.err
-    assert admin("resource:reserve-clear", "blog").status == 0
+def test_a_bandwidth_may_be_said_for_both_ways_at_once(admin: Admin, blog: App):
+    admin.ok("resource:limit", "blog", "--network", "10m", "--network-egress", "5m")
+    found = environment.limits(admin.platform, blog, "web")
+    assert (found.network_ingress_bps, found.network_egress_bps) == (10 << 20, 5 << 20)
+
+
+def test_what_is_reserved_is_kept_beside_the_limits(admin: Admin, deployed: App):
+    admin.ok("resource:limit", "blog", "--memory", "256m", "--memory-swap", "300m")
+    said = admin.ok("resource:reserve", "--memory", "64m", "--process-type", "web", "blog")
+    assert "=====> Setting resource reservation for blog (web)" in said
+    admin.ok("resource:reserve", "blog", "--cpu", "4")
+    found = environment.limits(admin.platform, deployed, "web")
+    assert (found.memory_reserved_bytes, found.memory_swap_bytes) == (64 << 20, 300 << 20)
+    assert (found.cpus, found.cpu_shares) == (None, 4096)
+    assert "       memory: 64m\n" in admin.ok("resource:reserve", "blog", "--process-type", "web")
+    report = admin("resource:report", "blog", "--format", "json").json()
+    assert report["web.reserve.memory"] == "64m"
+    assert report["_default_.reserve.cpu"] == "4"
+    assert "memory reserved 64 MiB" in report["web.computed"]
+    admin.ok("resource:reserve-clear", "blog")
+    after = environment.limits(admin.platform, deployed, "web")
+    assert (after.cpu_shares, after.memory_reserved_bytes) == (1024, 64 << 20)
+    assert after.memory_bytes == 256 << 20
     assert admin.fails("resource:reserve", "blog", "--memory", "x").status == 2
+
+
+def test_nobody_reserves_more_than_it_may_have(admin: Admin, blog: App):
+    admin.ok("resource:limit", "blog", "--memory", "64m")
+    admin.ok("resource:reserve", "blog", "--memory", "1g")
+    assert environment.limits(admin.platform, blog, "web").memory_reserved_bytes == 64 << 20
 
 
 def test_the_deploy_branch_of_an_app_covers_the_instances(admin: Admin, blog: App):

@@ -12,6 +12,7 @@ import pytest
 
 from paas.engines.embedded import disk, record, seccomp, sockets, weights
 from paas.engines.embedded import spec as oci
+from paas.engines.embedded.bundle import resolver
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.exits import classify
 from paas.errors import PaasError
@@ -23,8 +24,10 @@ from paas.model.container import (
     Kind,
     Limits,
     Mount,
+    Power,
     Usage,
 )
+from paas.model.extras import UNLIMITED, Extras, MemoryMount, Ulimit
 from paas.model.release import Layer
 
 SPEC = ContainerSpec(
@@ -52,7 +55,7 @@ PLACE = oci.Place(
     sources={"/data": Path("/staged")},
     devices=(oci.Device(8, 0),),
 )
-MACHINE = oci.Machine(open_files=20_000, seccomp={"syscalls": []})
+MACHINE = oci.Machine(seccomp={"syscalls": []}, ulimits={"nofile": 20_000})
 
 
 def config(spec: ContainerSpec = SPEC, machine: oci.Machine = MACHINE) -> dict[str, Any]:
@@ -80,6 +83,65 @@ def test_a_terminal_has_its_size_from_the_first_moment() -> None:
 def test_open_files_are_clamped_to_what_the_daemon_may_have() -> None:
     limits = {one["type"]: one["hard"] for one in config()["process"]["rlimits"]}
     assert limits == {"RLIMIT_NOFILE": 20_000, "RLIMIT_CORE": 0}
+
+
+def test_what_docker_options_ask_for_is_in_it_and_within_what_the_daemon_may_have() -> None:
+    extras = Extras(
+        ulimits=(Ulimit("nofile", 10, UNLIMITED), Ulimit("memlock", 1, 2)),
+        read_only=True,
+        host_name="front",
+        shm_bytes=1 << 20,
+        memory_mounts=(MemoryMount("/cache", 4096, 0o700, read_only=True, no_exec=True),),
+    )
+    found = config(replace(SPEC, extras=extras))
+    limits = {one["type"]: (one["soft"], one["hard"]) for one in found["process"]["rlimits"]}
+    assert limits["RLIMIT_NOFILE"] == (10, 20_000)
+    assert limits["RLIMIT_MEMLOCK"] == (1, 2)
+    assert (found["root"]["readonly"], found["hostname"]) == (True, "front")
+    mounts = {one["destination"]: one["options"] for one in found["mounts"]}
+    assert "size=1048576" in mounts["/dev/shm"]
+    assert {"mode=700", "size=4096", "ro", "noexec", "nosuid", "nodev"} < set(mounts["/cache"])
+    assert {"uid=1000", "gid=1000"} < set(mounts["/cache"])
+
+
+def test_an_images_root_does_without_the_capabilities_it_dropped() -> None:
+    root = replace(SPEC, uid=0, power=Power.ROOT)
+    some = config(replace(root, extras=Extras(dropped=("CAP_CHOWN",))))["process"]["capabilities"]
+    assert "CAP_CHOWN" not in some["effective"]
+    assert "CAP_SETUID" in some["effective"]
+    none = config(replace(root, extras=Extras(dropped=("CAP_ALL",))))["process"]["capabilities"]
+    assert not any(none.values())
+
+
+def test_names_are_looked_up_where_the_options_say() -> None:
+    extras = Extras(dns=("9.9.9.9", "1.1.1.1"), dns_search=("a.example",), dns_options=("ndots:2",))
+    assert resolver(extras, "10.0.0.1") == (
+        "nameserver 9.9.9.9\nnameserver 1.1.1.1\nsearch a.example\noptions ndots:2\n"
+    )
+    assert resolver(Extras(), "10.0.0.1") == "nameserver 10.0.0.1\n"
+
+
+def test_a_program_without_an_init_is_the_first_process() -> None:
+    found = config(replace(SPEC, init=False))["process"]["args"]
+    assert found == ["serve", "--port", "5000"]
+
+
+def test_more_swap_and_reserved_memory_are_in_the_kernels_units() -> None:
+    limits = Limits(
+        memory_bytes=64 << 20, memory_swap_bytes=96 << 20, memory_reserved_bytes=8 << 20
+    )
+    memory = config(replace(SPEC, limits=limits))["linux"]["resources"]["memory"]
+    assert memory == {"limit": 64 << 20, "swap": 96 << 20, "reservation": 8 << 20}
+
+
+def test_a_record_of_a_container_keeps_all_it_was_asked_for() -> None:
+    extras = Extras(
+        ulimits=(Ulimit("nofile", 1, 2),), labels={"a": "b"}, hosts=(("db", "10.0.0.1"),),
+        dns=("9.9.9.9",), memory_mounts=(MemoryMount("/x", 1),), dropped=("CAP_ALL",), restart="no",
+    )  # fmt: skip
+    spec = replace(SPEC, extras=extras, init=False)
+    container = Container(spec, IPv4Address("10.0.0.2"), 1, datetime.now(UTC))
+    assert record.decode(record.encode(container)).spec == spec
 
 
 def test_it_has_every_namespace_of_its_own() -> None:

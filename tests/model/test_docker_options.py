@@ -43,11 +43,13 @@ def test_an_argument_without_a_value_takes_the_apps_variable():
 @pytest.mark.parametrize(
     ("phase", "words", "hint"),
     [
-        ("deploy", ["-v /a:/b"], ""),
-        ("deploy", ["--memory 1g"], "resource:limit"),
+        ("deploy", ["-v /a:/b"], "storage:mount"),
+        ("build", ["--memory 1g"], "resource:limit"),
+        ("run", ["--restart no"], "restart-policy"),
         ("deploy", ["-p", "80:80"], "ports:add"),
         ("build", ["--file x"], "builder-dockerfile:set"),
-        ("run", ["--privileged"], "no container"),
+        ("run", ["--privileged"], "the server's powers"),
+        ("deploy", ["--cap-add SYS_ADMIN"], "range of ids"),
         ("build", ["--network host"], "network of its own"),
         ("build", ["--unheard-of"], "known: "),
     ],
@@ -55,7 +57,7 @@ def test_an_argument_without_a_value_takes_the_apps_variable():
 def test_what_is_not_known_is_refused_with_what_to_do(phase: str, words: list[str], hint: str):
     with pytest.raises(PaasError) as caught:
         parse(phase, words)
-    assert hint in caught.value.hint
+    assert hint in f"{caught.value.message} {caught.value.hint}"
 
 
 @pytest.mark.parametrize(

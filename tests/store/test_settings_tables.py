@@ -76,7 +76,7 @@ def test_a_types_own_limits_cover_the_apps_which_cover_the_defaults(store: Store
     web, worker = (store.limits.effective(app, kind, defaults) for kind in ("web", "worker"))
     assert (web.memory_bytes, web.cpus, web.pids) == (128 << 20, 0.5, 256)
     assert (worker.memory_bytes, worker.cpus, worker.pids) == (2 << 30, 0.5, None)
-    store.limits.clear(app, "worker")
+    store.limits.clear(app, "worker", ["memory", "pids"])
     assert store.limits.effective(app, "worker", defaults).memory_bytes == 128 << 20
 
 

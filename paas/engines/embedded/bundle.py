@@ -12,7 +12,7 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -29,6 +29,7 @@ from paas.image import rootfs
 from paas.image.layers import Layers
 from paas.image.scratch import Scratch
 from paas.model.container import ContainerSpec, Mount
+from paas.model.extras import Extras
 from paas.model.release import Layer
 from paas.network.networks import Attachment, Networks
 from paas.settings import Settings
@@ -58,12 +59,12 @@ class Bundles:
     def machine(self) -> oci.Machine:
         """What this machine lets containers have, now."""
         return oci.Machine(
-            open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             seccomp=seccomp.profile(),
             seccomp_tools=seccomp.tools_profile(),
             swap_accounting=self.cgroups.swap_accounting,
             oom_score=int(Path("/proc/self/oom_score_adj").read_text()),
             unified_cgroups=self.cgroups.hierarchies.only_unified,
+            ulimits=ulimits(),
         )
 
     def held(self, spec: ContainerSpec) -> ContainerSpec:
@@ -179,11 +180,12 @@ class Bundles:
         files = tuple(sorted(self._files(spec)))
         shown = (oci.LAYERS,) if spec.shown else ()
         directories = tuple(sorted((*shown, *(mount.target for mount in spec.mounts))))
-        key = hashlib.sha256(repr((files, directories)).encode()).hexdigest()[:16]
+        modes = {mount.target: mount.mode for mount in spec.extras.memory_mounts}
+        key = hashlib.sha256(repr((files, directories, modes)).encode()).hexdigest()[:16]
         home = self.settings.state_dir / "points" / key
         if not home.is_dir():
             draft = home.with_name(f"{key}.{spec.id}")
-            make_points(draft, files, directories)
+            make_points(draft, files, directories, modes)
             try:
                 draft.rename(home)
             except OSError:
@@ -217,8 +219,8 @@ class Bundles:
         self, spec: ContainerSpec, attachment: Attachment, sources: dict[str, Path]
     ) -> oci.Place:
         home = self.directories.container(spec.id)
-        (home / "resolv.conf").write_text(f"nameserver {self.settings.dns_address}\n")
-        (home / "hosts").write_text(hosts(attachment, spec.hostname))
+        (home / "resolv.conf").write_text(resolver(spec.extras, str(self.settings.dns_address)))
+        (home / "hosts").write_text(hosts(attachment, oci.host_name(spec), spec.extras))
         return oci.Place(
             rootfs=home / "rootfs",
             user_namespace=attachment.user_namespace,
@@ -269,17 +271,40 @@ def uppermost(stack: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(reversed(dict.fromkeys(reversed(stack))))
 
 
-def hosts(attachment: Attachment, hostname: str) -> str:
+def ulimits() -> dict[str, int]:
+    """The daemon's own hard limits by the name that docker-options give them."""
+    kinds = {name[7:].lower(): number for name, number in vars(resource).items()
+             if name.startswith("RLIMIT_")}  # fmt: skip
+    hard = {name: resource.getrlimit(number)[1] for name, number in kinds.items()}
+    return {name: most for name, most in hard.items() if most != resource.RLIM_INFINITY}
+
+
+def hosts(attachment: Attachment, hostname: str, extras: Extras) -> str:
     """The container's /etc/hosts."""
     return (
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
         f"{attachment.address}\t{hostname}\n"
+        + "".join(f"{address}\t{name}\n" for name, address in extras.hosts)
     )
 
 
-def make_points(draft: Path, files: tuple[str, ...], directories: tuple[str, ...]) -> None:
-    """Empty files and directories at the given absolute paths below draft."""
-    for directory in (*KERNEL_DIRECTORIES, *(path.strip("/") for path in directories)):
+def resolver(extras: Extras, ours: str) -> str:
+    """The container's /etc/resolv.conf."""
+    lines = [f"nameserver {address}" for address in extras.dns or (ours,)]
+    words = {"search": extras.dns_search, "options": extras.dns_options}
+    lines += [f"{key} {' '.join(found)}" for key, found in words.items() if found]
+    return "\n".join(lines) + "\n"
+
+
+def make_points(
+    draft: Path, files: tuple[str, ...], directories: tuple[str, ...], modes: Mapping[str, int]
+) -> None:
+    """Empty files and directories at the given absolute paths below draft.
+
+    runc gives a filesystem in memory the mode of the directory it covers: modes are theirs.
+    """
+    every = (*directories, *modes)
+    for directory in (*KERNEL_DIRECTORIES, *(path.strip("/") for path in every)):
         (draft / directory).mkdir(parents=True, exist_ok=True)
     for file in files:
         path = draft / file.strip("/")
@@ -288,7 +313,8 @@ def make_points(draft: Path, files: tuple[str, ...], directories: tuple[str, ...
         path.chmod(0o644)
     for directory, _, _ in os.walk(draft):
         Path(directory).chmod(0o755)  # whatever the daemon's umask
-    (draft / "tmp").chmod(0o1777)  # runc gives what it mounts there the same mode
+    for target, mode in {"/tmp": 0o1777, **modes}.items():  # noqa: S108 - the container's own
+        (draft / target.strip("/")).chmod(mode)
 
 
 def refuse_links(root: Path) -> None:

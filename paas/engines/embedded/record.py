@@ -11,7 +11,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from paas.model import extras
 from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Limits, Mount, Power
+from paas.model.extras import Extras
 from paas.model.release import Layer
 
 
@@ -45,6 +47,7 @@ def decode_spec(values: Mapping[str, Any]) -> ContainerSpec:
         "networks": tuple(values.get("networks", ())),
         "power": Power(values.get("power", Power.NONE)),
         "limits": Limits(**values["limits"]),
+        "extras": extras.decode(values["extras"]) if "extras" in values else Extras(),
         "files": {target: Path(path) for target, path in values.get("files", {}).items()},
         "mounts": tuple(decode_mount(mount) for mount in values["mounts"]),
         "upper": Path(values["upper"]) if values["upper"] else None,

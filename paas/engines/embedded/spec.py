@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.model.container import ROOT_CAPABILITIES, ContainerSpec, Kind, Limits, Power
+from paas.model.extras import UNLIMITED, MemoryMount, Ulimit
 from paas.settings import UIDS_PER_SLOT
 
 INIT = "/.paas/init"
@@ -32,6 +33,7 @@ MASKED = (
     *("/proc/latency_stats", "/proc/scsi", "/proc/sched_debug", "/proc/timer_list"),
     *("/sys/firmware", "/sys/devices/virtual/powercap"),
 )
+EVERY_CAPABILITY = "CAP_ALL"
 CAPABILITIES = {
     Power.NONE: (),
     Power.ROOT: ROOT_CAPABILITIES,
@@ -70,12 +72,12 @@ class Place:
 class Machine:
     """What this machine lets a container have."""
 
-    open_files: int  # the daemon's own hard limit
     seccomp: Mapping[str, Any]
     seccomp_tools: Mapping[str, Any] = field(default_factory=dict)  # for Power.TOOLS
     swap_accounting: bool = True
     oom_score: int = 0  # the daemon's own; a child can't have less without a capability
     unified_cgroups: bool = False
+    ulimits: Mapping[str, int] = field(default_factory=dict)  # the daemon's own hard limits
 
 
 Size = tuple[int, int]  # rows and columns of a terminal
@@ -88,10 +90,15 @@ def config(
     return {
         "ociVersion": "1.0.2",
         "process": process(
-            spec, machine, argv=spec.argv, environment=spec.environment, terminal=terminal
+            spec,
+            machine,
+            argv=spec.argv,
+            environment=spec.environment,
+            terminal=terminal,
+            under_init=spec.init,
         ),
-        "root": {"path": str(place.rootfs), "readonly": False},
-        "hostname": spec.hostname,
+        "root": {"path": str(place.rootfs), "readonly": spec.extras.read_only},
+        "hostname": host_name(spec),
         "mounts": mounts(spec, place, machine),
         "linux": {
             "namespaces": namespaces(place, machine),
@@ -129,7 +136,7 @@ def process(
         "cwd": spec.cwd,
         "capabilities": capabilities(spec),
         "noNewPrivileges": True,
-        "rlimits": rlimits(machine),
+        "rlimits": rlimits(spec, machine),
         "oomScoreAdj": max(machine.oom_score, OOM_SCORES.get(spec.kind, OOM_SCORE_OTHERS)),
     }
 
@@ -142,7 +149,12 @@ def user(spec: ContainerSpec) -> dict[str, Any]:
 
 def capabilities(spec: ContainerSpec) -> dict[str, list[str]]:
     """None at all, or what an image's root may do; another user than root never has any."""
-    held = list(CAPABILITIES[spec.power]) if spec.uid == 0 else []
+    dropped = spec.extras.dropped
+    held = [
+        one
+        for one in (CAPABILITIES[spec.power] if spec.uid == 0 else ())
+        if one not in dropped and EVERY_CAPABILITY not in dropped
+    ]
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     return dict.fromkeys(sets, held)
 
@@ -155,13 +167,20 @@ def console(terminal: Size | None) -> dict[str, Any]:
     return {"terminal": True, "consoleSize": {"height": rows, "width": columns}}
 
 
-def rlimits(machine: Machine) -> list[dict[str, Any]]:
+def rlimits(spec: ContainerSpec, machine: Machine) -> list[dict[str, Any]]:
     """Never above the daemon's own limits: raising one may need a capability root lacks."""
-    files = min(OPEN_FILES, machine.open_files)
+    ours = (Ulimit("nofile", OPEN_FILES, OPEN_FILES), Ulimit("core", 0, 0))
+    wanted = {one.name: one for one in (*ours, *spec.extras.ulimits)}
     return [
-        {"type": "RLIMIT_NOFILE", "soft": files, "hard": files},
-        {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},
+        {"type": f"RLIMIT_{name.upper()}", "soft": min(one.soft, most), "hard": min(one.hard, most)}
+        for name, one in wanted.items()
+        for most in [machine.ulimits.get(name, UNLIMITED)]
     ]
+
+
+def host_name(spec: ContainerSpec) -> str:
+    """What the container is called inside."""
+    return spec.extras.host_name or spec.hostname
 
 
 def mapping(uid_base: int) -> dict[str, int]:
@@ -187,7 +206,7 @@ def mounts(spec: ContainerSpec, place: Place, machine: Machine) -> list[dict[str
             *("devpts", "/dev/pts", "devpts", "nosuid", "noexec", "newinstance"),
             *("ptmxmode=0666", "mode=0620", "gid=5"),
         ),
-        memory("/dev/shm", SHM_BYTES, "noexec"),  # noqa: S108 - the container's own
+        memory("/dev/shm", spec.extras.shm_bytes or SHM_BYTES, "noexec"),  # noqa: S108 - its own
         mount("mqueue", "/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
         mount("sysfs", "/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
         memory("/tmp", spec.tmpfs_bytes),  # noqa: S108 - the container's own
@@ -205,6 +224,7 @@ def mounts(spec: ContainerSpec, place: Place, machine: Machine) -> list[dict[str
         )
         for wanted in spec.mounts
     ]
+    found += [memory_mount(spec, one) for one in spec.extras.memory_mounts]
     if place.layers is not None:
         found.append(bind(place.layers, LAYERS, read_only=True))
     return found
@@ -219,6 +239,14 @@ def memory(target: str, size_bytes: int, *options: str) -> dict[str, Any]:
     return mount(
         "tmpfs", target, "tmpfs", "nosuid", "nodev", "mode=1777", f"size={size_bytes}", *options
     )
+
+
+def memory_mount(spec: ContainerSpec, wanted: MemoryMount) -> dict[str, Any]:
+    """A filesystem in memory as its maker wants it, for the container's own user."""
+    owner = (f"uid={user(spec)['uid']}", f"gid={user(spec)['gid']}")
+    options = ("nosuid", "nodev", *owner, f"mode={wanted.mode:o}", f"size={wanted.size_bytes}")
+    more = [word for word, on in (("ro", wanted.read_only), ("noexec", wanted.no_exec)) if on]
+    return mount("tmpfs", wanted.target, "tmpfs", *options, *more)
 
 
 def bind(
@@ -240,7 +268,9 @@ def resources(spec: ContainerSpec, place: Place, machine: Machine) -> dict[str, 
     if limits.memory_bytes is not None:
         found["memory"] = {"limit": limits.memory_bytes}
         if machine.swap_accounting:
-            found["memory"]["swap"] = limits.memory_bytes
+            found["memory"]["swap"] = max(limits.memory_bytes, limits.memory_swap_bytes or 0)
+    if limits.memory_reserved_bytes is not None:
+        found.setdefault("memory", {})["reservation"] = limits.memory_reserved_bytes
     if limits.pids is not None:
         found["pids"] = {"limit": limits.pids}
     throttles = block_io(limits, place.devices)
