@@ -170,11 +170,12 @@ def test_an_nginx_that_cannot_be_started_is_told_once_and_tried_again(
     master, workers = processes(proxy)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for pid in (master, *workers):
-            os.kill(int(pid or 0), signal.SIGKILL)
-        assert wait_for(lambda: not listening(settings.http_port))
-        other.bind(("127.0.0.1", settings.http_port))
-        other.listen()
+        with proxy._lock:  # so that it is not there again before the port is taken
+            for pid in (master, *workers):
+                os.kill(int(pid or 0), signal.SIGKILL)
+            assert wait_for(lambda: not listening(settings.http_port))
+            other.bind(("127.0.0.1", settings.http_port))
+            other.listen()
         assert wait_for(lambda: watched[-1:] and not watched[-1][1])
         assert f"port {settings.http_port} is taken" in watched[-1][0]
     assert wait_for(lambda: watched[-1][1])
