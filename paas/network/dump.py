@@ -5,7 +5,6 @@ a machine with five hundred containers has a thousand of them. Source: netlink(7
 rtnetlink(7), Linux's include/uapi/linux/{netlink,rtnetlink,if_link,if_addr}.h.
 """
 
-import errno
 import os
 import socket
 import struct
@@ -14,13 +13,14 @@ from dataclasses import dataclass
 
 GET_LINK, GET_ADDRESS = 18, 22  # RTM_GETLINK, RTM_GETADDR
 LINK_HEADER, ADDRESS_HEADER = 16, 8  # sizes of ifinfomsg and ifaddrmsg
+ADDRESS = 1  # IFA_ADDRESS
 WITHOUT_STATISTICS = struct.pack("=HHI", 8, 29, 8)  # IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS
 ERROR, DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: something changed meanwhile, entries may be missing
 NESTED_BITS = 0x3FFF  # NLA_TYPE_MASK
 MESSAGE, ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
-ATTEMPTS = 50
+ATTEMPTS = 5
 RECEIVE_BYTES = 1 << 17
 PATIENCE_S = 10
 
@@ -33,6 +33,11 @@ class Entry:
 
     header: bytes
     attributes: Attributes
+
+    def identity(self, kind: int) -> tuple[bytes, ...]:
+        """What tells it from others: its interface's number, and the address on it."""
+        number = self.header[4:8]
+        return (number,) if kind == GET_LINK else (number, self.attributes.get(ADDRESS, b""))
 
     def text(self, number: int) -> str:
         """A text attribute; "" when there is none."""
@@ -55,12 +60,18 @@ def addresses() -> list[Entry]:
 
 
 def consistent(kind: int, header_bytes: int, more: bytes) -> list[Entry]:
-    """A dump that nothing changed under; OSError(EINTR) when it never keeps still."""
+    """A dump that nothing changed under.
+
+    Where things never keep still, all that several dumps have seen: what was there all the
+    time is in one of them, what is in none came or went just now.
+    """
+    seen: dict[tuple[bytes, ...], Entry] = {}
     for _ in range(ATTEMPTS):
         found, interrupted = once(kind, header_bytes, more)
         if not interrupted:
             return found
-    raise OSError(errno.EINTR, "the links of this machine change faster than they can be read")
+        seen.update((entry.identity(kind), entry) for entry in found)
+    return list(seen.values())
 
 
 def once(kind: int, header_bytes: int, more: bytes) -> tuple[list[Entry], bool]:
