@@ -4,15 +4,18 @@ What is in a layer is looked at once, by a child, and kept beside the layer: by 
 leisure, or when somebody asks first. A deploy never waits for it.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from paas import settings
 from paas.console import Console
+from paas.deploy.source import SYMLINK
 from paas.errors import PaasError
-from paas.image import durable, provenance, sbom
+from paas.image import durable, package_records, provenance, sbom
 from paas.image.errands import Errands
 from paas.image.package_records import Package
 from paas.image.sbom import Subject
@@ -23,6 +26,7 @@ from paas.platform import Platform
 from paas.version import VERSION
 
 NOTE = "packages.json"
+RUST, LOCK, LOCK_BYTES = "rust", "Cargo.lock", 16 << 20
 REVISION = 1  # raise it when more is found in a layer than before
 # how a build words what a runtime's layer is: `python: runtime 3.13.1`
 RUNTIME = re.compile(r"([a-z][a-z0-9-]*): (?:runtime|toolchain) v?(\d[\w.+-]*)")
@@ -31,7 +35,8 @@ RUNTIME = re.compile(r"([a-z][a-z0-9-]*): (?:runtime|toolchain) v?(\d[\w.+-]*)")
 def bill(platform: Platform, app: App, release: Release, console: Console) -> str:
     """The release's bill of materials: CycloneDX as JSON. PaasError when layers are gone."""
     image = release.image
-    found = [*runtimes(image), *sbom.seen(inventories(platform, image.layers, console))]
+    found = sbom.seen(inventories(platform, image.layers, console))
+    found += [*runtimes(image), *crates(platform, app, image)]
     subject = Subject(app.name, release.name, image.id, release.created_at, image.commit)
     return sbom.document(subject, found, platform.stack.suite, VERSION)
 
@@ -60,6 +65,20 @@ def runtimes(image: Image) -> list[Package]:
     """Languages' own programs: their layers say what they are."""
     found = (RUNTIME.fullmatch(step.words) for step in image.steps)
     return [Package("generic", match[1], match[2]) for match in found if match]
+
+
+def crates(platform: Platform, app: App, image: Image) -> list[Package]:
+    """What a Rust program was built from, by its commit's lock file: it says nothing itself."""
+    repositories, commit = platform.repositories, image.commit
+    if RUST not in image.buildpacks or not commit or not repositories.has(app.name, commit):
+        return []
+    path = f"{image.origin.root if image.origin else ''}/{LOCK}".lstrip("/")
+    for entry in repositories.tree(app.name, commit, {}):
+        if entry.path == path and entry.mode != SYMLINK and entry.size <= LOCK_BYTES:
+            text = repositories.blob(app.name, entry.oid, {}, LOCK_BYTES)
+            with suppress(*package_records.NOT_UNDERSTOOD):
+                return list(package_records.cargo(io.BytesIO(text), path))
+    return []
 
 
 def debian_packages(

@@ -20,6 +20,7 @@ from tests.bench import (
     languages,
     memory,
     proxying,
+    releases,
     setting_up,
     volumes,
 )
@@ -63,6 +64,9 @@ ROWS: dict[str, Measurement] = {
     "backup": lambda instance, given: backups.backup_and_restore(instance, given.apps),
     "disk-python": lambda instance, _: disk.twenty(instance, "python"),
     "disk-nodejs": lambda instance, _: disk.twenty(instance, "nodejs"),
+    "rebase": lambda instance, given: releases.rebase(instance, given.runs),
+    "sbom": lambda instance, given: releases.sbom(instance, given.runs),
+    "stack": lambda instance, _: releases.update(instance),
     "quickstart": lambda _, given: setting_up.quickstart(),
 }
 

@@ -1,6 +1,7 @@
 """An app of each language here, pushed, fetched through the proxy, and pushed again."""
 
 import functools
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +15,17 @@ from tests.languages.growing import GROWTHS
 
 
 class Case:
-    """A sample app: its folder, a change of source, and what only a first push says."""
+    """A sample app: its folder, a change of source, what only a first push says, a package."""
 
-    def __init__(self, language: str, source: str, old: str, new: str, once: tuple[str, ...]):
+    def __init__(
+        self, language: str, source: str, old: str, new: str, once: tuple[str, ...], package: str
+    ):
         self.language = language
         self.source = source
         self.old = old
         self.new = new
         self.once = once
+        self.package = package  # one of its bill of materials
 
     @property
     def folder(self) -> Path:
@@ -34,14 +38,18 @@ class Case:
 
 
 CASES = (
-    Case("go", "main.go", "Hello from Go", "Hi from Go", ("Installing Go", "downloading")),
-    Case("rust", "src/main.rs", "Hello from Rust", "Hi from Rust", ("Installing", "Compiling log")),
+    Case("go", "main.go", "Hello from Go", "Hi from Go", ("Installing Go", "downloading"),
+         "pkg:golang/github.com/go-chi/chi/v5@v5.2.3"),
+    Case("rust", "src/main.rs", "Hello from Rust", "Hi from Rust", ("Installing", "Compiling log"),
+         "pkg:cargo/tiny_http@0.12.0"),
     Case(
         "java", "src/main/java/com/example/Hello.java", "Hello from Java", "Hi from Java",
-        ("Installing Maven",),
+        ("Installing Maven",), "pkg:maven/com.google.code.gson/gson@2.11.0",
     ),
-    Case("ruby", "app.rb", "Hello from Ruby", "Hi from Ruby", ("Installing gems",)),
-    Case("php", "public/index.php", "from('PHP')", "from('us')", ("Debian packages",)),
+    Case("ruby", "app.rb", "Hello from Ruby", "Hi from Ruby", ("Installing gems",),
+         "pkg:gem/sinatra@"),
+    Case("php", "public/index.php", "from('PHP')", "from('us')", ("Debian packages",),
+         "pkg:composer/example/greeting@"),
 )  # fmt: skip
 
 
@@ -57,6 +65,8 @@ def test_a_sample_app_is_pushed_served_pushed_again_from_what_is_kept_and_grown(
     assert platform.get(case.language).text.strip() == page(case.old)
     for words in (*case.once, *shown(case.language)):
         assert words in without_numbers(said), said
+    bill = json.loads(platform.ok("releases:sbom", case.language))
+    assert any(one["purl"].startswith(case.package) for one in bill["components"])
     said = repository.deploy(case.changed())
     assert platform.get(case.language).text.strip() == page(case.new)
     for words in case.once:
