@@ -69,7 +69,8 @@ class Origin:
 
     packs: buildpacks with their revisions, in order. variables: names of those that the build
     was given, never a value. root: the directory of the repository that was built. snapshot:
-    which making of the stack it stands on, "" for the first.
+    which making of the stack it stands on, "" for the first. bases: images that a Dockerfile
+    names, with the digests of their descriptions.
     """
 
     builder: str = ""
@@ -80,3 +81,4 @@ class Origin:
     root: str = ""
     program: str = ""
     snapshot: str = ""
+    bases: tuple[tuple[str, str], ...] = ()

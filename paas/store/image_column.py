@@ -41,8 +41,8 @@ def origin(value: dict[str, Any] | None) -> Origin | None:
     """How an image was built; None where that was not noted."""
     if value is None:
         return None
-    packs = tuple((str(name), str(revision)) for name, revision in value["packs"])
-    return Origin(**{**value, "packs": packs, "variables": tuple(value["variables"])})
+    pairs = {key: tuple(map(tuple, value.get(key, ()))) for key in ("packs", "bases")}
+    return Origin(**{**value, **pairs, "variables": tuple(value["variables"])})
 
 
 def config(value: dict[str, Any] | None) -> ImageConfig | None:

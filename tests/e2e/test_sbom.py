@@ -104,8 +104,13 @@ def test_what_is_in_an_image_from_elsewhere_is_found_too(platform: Instance, bui
     found = purls(bill_of(platform, "foreign"))
     assert "pkg:deb/debian/python3" in found
     assert "pkg:pypi/flask" not in found
-    text = platform.ok("releases:provenance", "foreign")
-    assert json.loads(text)["predicate"]["buildDefinition"]["buildType"].endswith("dockerfile:v1")
+    definition = json.loads(platform.ok("releases:provenance", "foreign"))["predicate"][
+        "buildDefinition"
+    ]
+    assert definition["buildType"] == "urn:paas:build:dockerfile:v1"
+    assert "urn:paas:image:paas/stack:run" in {
+        one["uri"] for one in definition["resolvedDependencies"]
+    }
 
 
 def test_the_bill_of_a_release_that_is_not_there_is_told(platform: Instance, built: str):

@@ -24,12 +24,13 @@ from paas.deploy.source import Source, manifest_text
 from paas.engines.embedded import seccomp
 from paas.errors import PaasError
 from paas.failpoints import failpoint
-from paas.image import accounts, opaque
+from paas.image import accounts, opaque, provenance
 from paas.image.descend import descended
 from paas.model import docker_options, dockerfile, oci
 from paas.model.app import App
 from paas.model.container import ROOT_CAPABILITIES, Mount, Power
 from paas.model.docker_options import BuildOptions
+from paas.model.image import Origin
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
@@ -70,8 +71,10 @@ def build(
     options = replace(options, arguments=arguments(platform, app, source, text, options))
     shelf, kept = Shelf(), steps_kept.read(platform, app)
     named = dockerfile.images_named(text, options.arguments)
+    upon = []
     for name, image in bases.find_all(platform, app, named, console, pull=options.pull):
         shelf.put_base(image, bases.names_inside(name))
+        upon.append((name, provenance.digest(image)))
     below = set(shelf.books)
     steps_kept.put_on(platform, shelf, kept)
     with (
@@ -86,7 +89,7 @@ def build(
         keep(platform, app, steps_kept.after(shelf, kept, below, new, used(found)), kept)
         if error is not None:
             raise error
-    return made(platform, source, shelf, found)
+    return replace(made(platform, source, shelf, found), origin=Origin(bases=tuple(upon)))
 
 
 def text_of(platform: Platform, app: App, source: Source) -> str:
