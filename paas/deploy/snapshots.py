@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from paas.command import Child, Runner
 from paas.console import Console
 from paas.deploy import materials
 from paas.deploy.stacks import USUAL
@@ -22,6 +24,20 @@ from paas.platform import Platform
 
 PENDING = ("stack", "pending")
 Finish = Callable[[Path], None]
+
+
+class Watched(Runner):
+    """Starts children that end with the caller: apt would work on for minutes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def spawn(self, argv: Sequence[str], **options: Any) -> Child:
+        """Start a child; see Runner.spawn."""
+        self._console.check_cancelled()
+        child = super().spawn(argv, **options)
+        self._console.on_cancel(child.kill)
+        return child
 
 
 def make(
@@ -37,6 +53,7 @@ def make(
                 run, build = layers(platform, name, recipe, identity, console)
             except BaseException:
                 discard(platform, identity)
+                console.check_cancelled()
                 raise
             digest = recipe.digest(platform.stack.digest)
             made = Snapshot(identity, name, recipe, digest, run, build, now, actor, current=True)
@@ -98,7 +115,7 @@ def over(platform: Platform, work: Work, console: Console) -> Layer:
     console.check_cancelled()
     upper = platform.layers.new_upper(0)
     paths = [platform.layers.path(layer) for layer in work.below]
-    suite, runner, say = platform.stack.suite, platform.runner, console.detail
+    suite, runner, say = platform.stack.suite, Watched(console), console.detail
     try:
         with debian.brought_up(
             suite, paths, upper, work.packages, work.lists, runner, say, ask=work.ask
@@ -114,7 +131,7 @@ def from_nothing(
     platform: Platform, recipe: Recipe, ids: dict[str, str], console: Console
 ) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """A stack of another suite: nothing of the usual one is in it."""
-    layers, runner, suite = platform.layers, platform.runner, recipe.suite
+    layers, runner, suite = platform.layers, Watched(console), recipe.suite
     run_upper, build_upper, aside = (layers.new_upper(0) for _ in range(3))
     lists = aside / "lists"
     try:
@@ -170,7 +187,10 @@ def pending(platform: Platform, name: str, console: Console) -> list[str]:
     console.step(f"Asking Debian for updates of {name}")
     upper = platform.layers.new_upper(0)
     try:
-        lines = debian.pending(suite, paths, upper, platform.runner)
+        lines = debian.pending(suite, paths, upper, Watched(console))
+    except BaseException:
+        console.check_cancelled()
+        raise
     finally:
         platform.layers.discard(upper)
     found = [words(line) for line in lines]

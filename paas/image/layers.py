@@ -17,7 +17,7 @@ from pathlib import Path
 
 from paas.errors import PaasError
 from paas.failpoints import failpoint
-from paas.image import building, durable, owners
+from paas.image import building, durable, mounts, owners
 from paas.image import record as records
 from paas.image.building import Building
 from paas.image.collection import Collection
@@ -309,6 +309,8 @@ class Layers:
     def sweep(self) -> None:
         """Delete what interrupted builds and removals left, in the background."""
         left = self.strays()
+        for path in self._building.strays():  # a stack in the making is mounted there
+            mounts.unmount_below(path)
         threading.Thread(target=remove_all, args=(left,), name="layers-sweep", daemon=True).start()
 
     def strays(self) -> Sequence[Path]:

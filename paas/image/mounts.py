@@ -150,6 +150,14 @@ def unmount_idle(target: Path) -> None:
         raise failure(f"umount {target}")
 
 
+def unmount_below(root: Path) -> None:
+    """Detach everything that is mounted in a tree, what was mounted last first."""
+    start = os.fsencode(root) + b"/"
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    for point in reversed([one for one in points if one.startswith(start)]):
+        unmount(Path(os.fsdecode(point)))
+
+
 def mount_filesystem(
     kind: str, target: Path, options: Sequence[tuple[str, str | int]], attributes: int = 0
 ) -> None:

@@ -1,12 +1,15 @@
 """Stacks made again, with real packages from Debian, and apps moved onto them and back."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.instance import Instance
+from tests.e2e.instance import REPOSITORY, Instance
 from tests.e2e.samples import PLAIN
+from tests.faults.stage import until
 
 # refuses to run beside `less`
 PICKY = {**PLAIN, "Procfile": "web: command -v less && exit 1; exec python3 server.py\n"}
@@ -106,6 +109,28 @@ def test_the_same_definition_again_makes_nothing_new(platform: Instance, extra: 
     assert "extra: 0 updates" in platform.ok("stack:update", "extra", "--dry-run")
     assert platform.json("stack:list") == before
     assert platform.json("stack:report", extra)["pending-updates"].startswith("0 as of")  # type: ignore[call-overload,index]
+
+
+def test_a_stack_whose_maker_goes_away_is_not_made_and_leaves_nothing(
+    platform: Instance, tmp_path: Path
+):
+    definition = tmp_path / "stack.toml"
+    definition.write_text('run = ["less"]\n')
+    child = subprocess.Popen(
+        [str(REPOSITORY / "bin" / "paas"), "stack:build", "other", str(definition)],
+        env=platform.environment,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert b"Making the stack other" in child.stdout.readline()
+    building = platform.settings.state_dir / "layers" / "building"
+    until(lambda: list(building.glob("*/root/etc")))
+    child.kill()
+    child.wait()
+    until(lambda: not list(building.glob("*")))
+    assert f"{building}/" not in Path("/proc/self/mountinfo").read_text()
+    found: Any = platform.json("stack:list")
+    assert "other" not in {one["name"] for one in found}
 
 
 def test_a_stack_that_apps_take_is_not_removed(platform: Instance, extra: str):
