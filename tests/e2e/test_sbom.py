@@ -98,13 +98,13 @@ def test_both_go_with_an_exported_image_and_refer_to_it(platform: Instance, buil
 
 
 def test_what_is_in_an_image_from_elsewhere_is_found_too(platform: Instance, built: str):
-    platform.ok("apps:create", "foreign")
+    platform.ok("apps:create", "outsider")
     dockerfile = "FROM paas/stack:run\nCOPY server.py .\nCMD python3 server.py\n"
-    platform.repository("foreign").deploy({"Dockerfile": dockerfile, "server.py": SERVER})
-    found = purls(bill_of(platform, "foreign"))
+    platform.repository("outsider").deploy({"Dockerfile": dockerfile, "server.py": SERVER})
+    found = purls(bill_of(platform, "outsider"))
     assert "pkg:deb/debian/python3" in found
     assert "pkg:pypi/flask" not in found
-    definition = json.loads(platform.ok("releases:provenance", "foreign"))["predicate"][
+    definition = json.loads(platform.ok("releases:provenance", "outsider"))["predicate"][
         "buildDefinition"
     ]
     assert definition["buildType"] == "urn:paas:build:dockerfile:v1"
