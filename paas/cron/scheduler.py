@@ -6,6 +6,7 @@ nothing of it. A thousand jobs at midnight wait for each other, app by app.
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CREW = 4  # threads; a start takes a tenth of a second
 LOOK_EVERY_S = 5.0
+LOST_S = 120.0
 TOGETHER = 50  # jobs noted in one transaction: others want to write, too
 STILL_WAITS = "skipped: the time before still waits for its turn"
 
@@ -43,6 +45,7 @@ class Scheduler:
         self._crew = ThreadPoolExecutor(CREW, thread_name_prefix="cron")
         self._taken: set[int] = set()  # runs whose turn it is
         self._looked_at: datetime | None = None
+        self._missing: dict[int, float] = {}  # runs without a container, and since when
         self._news = threading.Event()
         self._stopped = False
 
@@ -76,8 +79,22 @@ class Scheduler:
         """Look once a minute, and when the clock was set or another release serves."""
         minute = self._clock().replace(second=0, microsecond=0)
         if minute != self._looked_at or self._agenda.is_old():
+            self.give_up_lost()
             self.look()
             self._looked_at = minute
+
+    def give_up_lost(self) -> None:
+        """Runs without a container for a while are over, whatever kept us from hearing it."""
+        under_way = self._platform.store.jobs.with_state(*UNDER_WAY)
+        missing = {run.id: run for run in under_way
+                   if self._platform.engine.get(run.container_id) is None}  # fmt: skip
+        now_s = time.monotonic()
+        self._missing = {number: self._missing.get(number, now_s) for number in missing}
+        for number, since_s in self._missing.items():
+            app = self._platform.store.apps.by_id(missing[number].app_id)
+            if app is not None and now_s - since_s >= LOST_S:
+                words = running.NOT_SEEN
+                running.over(self._platform, app, missing[number], State.LOST, words)
 
     def look(self) -> None:
         """Write down what is due by now; from then on it waits for its turn."""
@@ -106,16 +123,24 @@ class Scheduler:
     ) -> Iterator[tuple[App, Job, tuple[Due, Rules] | None]]:
         """Jobs that have to be remembered up to now, those that are to run with their time."""
         for app, entry in agenda:
-            of_app = rules.rules(self._platform, app)
-            for job in entry.jobs:
-                state = states.get((app.id, job.id))
-                since = counted_from(state, entry, now)
-                come = due(job, since, now, of_app.zone)
-                if come is not None:
-                    rests = rules.resting(self._platform, app, job, state, of_app)
-                    yield app, job, (None if rests else (come, of_app))
-                elif state is None or since != state.handled_until:
-                    yield app, job, None
+            try:
+                yield from [*self._judged_of(app, entry, states, now)]
+            except Exception:  # one app's jobs keep nobody else's waiting
+                log.exception("the jobs of %s could not be looked at", app.name)
+
+    def _judged_of(
+        self, app: App, entry: Entry, states: dict[tuple[int, str], JobState], now: datetime
+    ) -> Iterator[tuple[App, Job, tuple[Due, Rules] | None]]:
+        of_app = rules.rules(self._platform, app)
+        for job in entry.jobs:
+            state = states.get((app.id, job.id))
+            since = counted_from(state, entry, now)
+            come = due(job, since, now, of_app.zone)
+            if come is not None:
+                rests = rules.resting(self._platform, app, job, state, of_app)
+                yield app, job, (None if rests else (come, of_app))
+            elif state is None or since != state.handled_until:
+                yield app, job, None
 
     def _note(self, app: App, job: Job, come: tuple[Due, Rules], *, waits: bool) -> None:
         found, of_app = come

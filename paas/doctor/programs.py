@@ -38,6 +38,7 @@ PROGRAMS = (
     Program("/usr/share/containers/seccomp.json", "golang-github-containers-common"),
     Program("mkfs.ext4", "e2fsprogs", ("mkfs.ext4", "-V")),
     Program("ip", "iproute2", ("ip", "-V")),
+    Program("/usr/share/zoneinfo/UTC", "tzdata"),
     Program("ssh-keygen", "openssh-client", ("ssh", "-V")),
 )
 # packages that bring no program of their own: pip for the environment, certificates for builds

@@ -290,3 +290,32 @@ def test_a_daemon_killed_while_it_starts_a_job_never_starts_it_twice(
     assert states(platform, app) == [then]
     assert engine.list() == containers
     again.stop()
+
+
+def test_an_app_whose_jobs_cannot_be_looked_at_keeps_nobody_elses_waiting(
+    platform: Platform, scheduler: Scheduler, clock: Clock
+):
+    broken, whole = serve(platform, "a-broken", {}), serve(platform, "whole", {})
+    tick(scheduler, clock, platform, minutes=0)
+    platform.store.properties.set(broken, "cron", "timezone", "Gone/Away")
+    tick(scheduler, clock, platform, minutes=1)
+    assert states(platform, whole) == [RUNNING]
+    assert runs(platform, broken) == []
+
+
+def test_a_run_whose_end_could_not_be_noted_does_not_keep_its_job_from_running(
+    platform: Platform, engine: FakeEngine, scheduler: Scheduler, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    app = serve(platform, "blog", {"concurrency_policy": "forbid"})
+    tick(scheduler, clock, platform, minutes=0)
+    tick(scheduler, clock, platform, minutes=1)
+    engine._listeners.clear()  # as if the database had been away
+    engine.remove(engine.list()[0].id)
+    scheduler.give_up_lost()
+    assert states(platform, app) == [RUNNING]  # it may just be ending
+    monkeypatch.setattr("paas.cron.scheduler.LOST_S", 0.0)
+    scheduler.give_up_lost()
+    assert states(platform, app) == [State.LOST]
+    tick(scheduler, clock, platform, minutes=1)
+    assert states(platform, app) == [State.LOST, RUNNING]
