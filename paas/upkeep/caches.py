@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from paas.deploy.dependencies import BASES
 from paas.model.app import App
 from paas.platform import Platform
 from paas.upkeep import policy
@@ -138,6 +139,10 @@ def purge(round_: Round, app: App) -> None:
     """All of an app's cache; the caller holds its lock."""
     for path in paths_of(round_.platform, app):
         drop(round_, app, path)
+    # nor does its next new layer grow out of an earlier one
+    properties = round_.platform.store.properties
+    for key in properties.all(app, BASES):
+        properties.set(app, BASES, key, None)
 
 
 def drop(round_: Round, app: App, path: Path) -> None:

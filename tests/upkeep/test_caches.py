@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from paas.console import silent
+from paas.deploy.dependencies import BASES
 from paas.platform import Platform
 from paas.upkeep import collector
 from paas.upkeep.round import Wish
@@ -109,7 +110,9 @@ def test_what_dockerfiles_keep_is_bounded_and_goes_alike(platform: Platform, col
 def test_a_cache_can_be_purged_by_hand(admin: Admin, platform: Platform):
     app = platform.store.apps.create("blog")
     path = cache(platform, app.id, uv=MIB)
+    platform.store.properties.set(app, BASES, "python/packages", "{}")
     said = admin("repo:purge-cache", "blog", "--format", "json").json()
+    assert platform.store.properties.all(app, BASES) == {}, "the next layer is made from nothing"
     assert said["freed"][0]["kind"] == "cache"
     assert said["freed_bytes"] >= MIB
     assert not path.exists()
