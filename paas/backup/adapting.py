@@ -136,6 +136,11 @@ class Adapting:
         self.told.append(f"{row['path']} is not mounted: storage:mount the volume it shall have")
         return None
 
+    def stack(self, row: Row) -> None:
+        """Stacks are made where they are used: their layers are no part of an archive."""
+        if row["current"]:
+            self.told.append(f"the stack {row['name']} does not come: paas stack:update makes it")
+
     def secret(self, row: Row) -> Row | None:
         """As a password is, what was sealed with another instance's key is of no use here."""
         if self.wanted.whole:
@@ -163,6 +168,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "registry_logins": Adapting.login,
     "volume_mounts": Adapting.mount,
     "secrets": Adapting.secret,
+    "stacks": Adapting.stack,
     "process_states": left_out,
     "jobs": Adapting.job,
     "job_runs": left_out,

@@ -19,8 +19,10 @@ from paas.errors import PaasError
 from paas.image.layers import ID
 from paas.model import (
     access,
+    build,
     certificate,
     docker_options,
+    job,
     key,
     limits,
     maintenance,
@@ -40,6 +42,7 @@ COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})?")
 STATUSES = ("pending", "succeeded", "failed")
 COUNTS = 10_000
 OPTIONS = 100
+PAIR = 2
 
 
 def vet(table: str, row: Row) -> None:
@@ -217,6 +220,29 @@ def shared_network(row: Row) -> None:
     known(row["slot"] >= 1, "a network's slot")
 
 
+def deploy(row: Row) -> None:
+    """A build's name is that of its log's file."""
+    known(build.ID.fullmatch(row["name"]), "what a build is called")
+    known(row["kind"] in list(build.BuildKind), "what kind of a build it was")
+    known(row["status"] in list(build.BuildStatus), "how a build ended")
+    known(COMMIT.fullmatch(row["revision"]), "a commit")
+    parts = row["phases"]
+    known(isinstance(parts, list) and all(map(part, parts)), "the parts of a build")
+
+
+def part(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == PAIR
+        and isinstance(value[0], str)
+        and conforms(value[1], float)
+    )
+
+
+def timed(row: Row) -> None:
+    known(job.ID.fullmatch(row["job_id"]), "what a job is called")
+
+
 def setting(row: Row) -> None:
     """Whether it makes sense is asked of those who set it, when it is taken in."""
     for part in (row["namespace"], row["key"]):
@@ -228,6 +254,7 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "apps": app,
     "build_config": variable,
     "buildpacks": buildpack,
+    "builds": deploy,
     "certificates": shown,
     "config": variable,
     "docker_options": option,
@@ -239,6 +266,8 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "global_domains": domain,
     "http_auth_addresses": let_in,
     "http_auth_users": visitor,
+    "job_runs": anything,  # never taken
+    "jobs": timed,
     "keys": public_key,
     "limits": limit,
     "maintenance_pages": page,
@@ -251,6 +280,8 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "registry_logins": anything,  # sealed, and taken only with the key they were sealed with
     "release_layers": release_layer,
     "releases": release,
+    "secrets": anything,  # as logins
+    "stacks": anything,  # never taken
     "standins": stand_in,
     "volume_mounts": volume_mount,
     "volumes": volume_entry,

@@ -3,6 +3,7 @@
 Pure. Names and states are dokku's (docs: advanced-usage/builds).
 """
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from enum import StrEnum
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 14
+ID = re.compile(rf"[{DIGITS}]{{{ID_LENGTH}}}")
 
 
 class BuildKind(StrEnum):

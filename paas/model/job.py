@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -20,6 +21,7 @@ NAMED = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+ID = re.compile(r"[a-z2-7]{16}")
 CONCURRENCY = ("allow", "forbid", "replace")
 
 

@@ -11,6 +11,7 @@ from paas.commands import report, table  # noqa: F401 - registers every namespac
 from paas.errors import PaasError
 from paas.model.certificate import self_signed
 from paas.model.image import Health, ImageConfig, Step, User
+from paas.model.job import Job
 from paas.model.maintenance import digest_of
 from paas.model.release import Image, Layer
 from paas.store import store  # noqa: F401 - makes every table known
@@ -34,6 +35,8 @@ CERTIFICATE = {"digest": SHOWN.digest, "chain": SHOWN.chain, "key": SHOWN.key, "
 PAGE = {"files": {"maintenance.html": ""}, "digest": digest_of({"maintenance.html": b""})}
 HASH = "$2b$10$hbK/.UuarxLAnHTz.yhuZelhvF7gqydPZMAjo4BeMXjMKsD0Ihlcq"
 REDIRECT = {"source": "a.test", "destination": "b.test", "code": 301}
+BUILD = {"name": "0123456789abcd", "kind": "build", "status": "failed", "revision": "c" * 40,
+         "phases": [["build", 1.5], ["release", 2]]}  # fmt: skip
 KEY = {"name": "alice", "type": KIND, "blob": BLOB, "roles": "admin"}
 
 
@@ -68,6 +71,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("http_auth_users", {"name": "ann", "hash": HASH}),
     ("http_auth_addresses", {"address": "10.0.0.0/8"}),
     ("maintenance_pages", PAGE),
+    ("builds", BUILD),
+    ("jobs", {"job_id": Job("date", "@daily").id, "suspended": False}),
 ]
 ASTRAY = "../../../etc/cron.d/x"
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -126,6 +131,13 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("http_auth_addresses", {"address": "10.0.0.0/8; allow all"}),
     ("maintenance_pages", {**PAGE, "digest": ASTRAY}),
     ("maintenance_pages", {**PAGE, "files": {"maintenance.html": "", ASTRAY: ""}}),
+    ("builds", {**BUILD, "name": ASTRAY}),
+    ("builds", {**BUILD, "kind": "grand"}),
+    ("builds", {**BUILD, "status": "grand"}),
+    ("builds", {**BUILD, "revision": "--upload-pack=x"}),
+    ("builds", {**BUILD, "phases": [["build", "long"]]}),
+    ("builds", {**BUILD, "phases": "long"}),
+    ("jobs", {"job_id": ASTRAY}),
     ("properties", {"namespace": "ps\n", "key": "priority", "value": "1"}),
     ("properties", {"namespace": "ps", "key": "priority", "value": "\0"}),
 ]
