@@ -86,8 +86,7 @@ class Adapting:
 
     def domain(self, row: Row) -> Row | None:
         """A domain that leads to another app here stays with that one."""
-        store = self.platform.store
-        holder = store.domains.owner(row["name"]) or store.redirects.owner(row["name"])
+        holder = self.platform.store.domains.owner(row["name"])
         mine = {app.name for app in self.apps.values()}
         if holder is None or holder in mine:
             return row

@@ -60,7 +60,7 @@ def check(context: Context, app: App, source: str, destination: str) -> None:
         if name.startswith("*."):
             raise UsageError(f"{name} cannot be redirected", "name one host")
     store = context.platform.store
-    owner = store.domains.owner(source) or store.redirects.owner(source)
+    owner = store.domains.owner(source)
     if owner not in (None, app.name):
         raise PaasError(
             f"{source} belongs to app {owner}",

@@ -24,9 +24,9 @@ from sqlalchemy.exc import IntegrityError
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.names import domain_name
+from paas.store import redirects
 from paas.store.apps import apps
 from paas.store.database import Database, app_column, metadata
-from paas.store.redirects import owner
 
 domains = Table(
     "domains",
@@ -110,6 +110,7 @@ class Domains:
             if row.defaults is not False:
                 for suffix in suffixes:
                     owners.setdefault(f"{row.name}.{suffix}", row.id)
+        owners |= redirects.owners(connection)
         owners |= {name: identity for identity, names in given.items() for name in names}
         found: dict[int, tuple[str, ...]] = {}
         for row in rows:
@@ -120,9 +121,9 @@ class Domains:
         return found
 
     def _owner(self, connection: Connection, name: str) -> str | None:
-        """Who was given the name, or else the oldest app whose default it is."""
+        """Who was given the name or sends it on, or else the oldest app whose default it is."""
         query = select(apps.c.name).join(domains).where(domains.c.name == name)
-        given: str | None = connection.scalar(query)
+        given: str | None = connection.scalar(query) or redirects.owner(connection, name)
         if given is not None:
             return given
         labels = [
@@ -201,17 +202,17 @@ class Domains:
 
     def _refuse_foreign(self, connection: Connection, app: App, names: Sequence[str]) -> None:
         for name in names:
+            sender = redirects.owner(connection, name)
+            if sender not in (None, app.name):
+                raise PaasError(
+                    f"{name} is sent on by app {sender}; nothing was changed",
+                    f"paas redirect:unset {sender} {name}",
+                )
             holder = self._owner(connection, name)
             if holder not in (None, app.name):
                 raise PaasError(
                     f"{name} belongs to app {holder} already; nothing was changed",
                     f"remove it there first: paas domains:remove {holder} {name}",
-                )
-            sender = owner(connection, name)
-            if sender not in (None, app.name):
-                raise PaasError(
-                    f"{name} is sent on by app {sender}; nothing was changed",
-                    f"paas redirect:unset {sender} {name}",
                 )
 
 

@@ -46,11 +46,6 @@ class Redirects:
         with self._database.read() as connection:
             return [made(row) for row in connection.execute(query)]
 
-    def owner(self, source: str) -> str | None:
-        """The app that sends on from a name."""
-        with self._database.read() as connection:
-            return owner(connection, source)
-
     def set(self, app: App, redirect: Redirect) -> None:
         """Send on from a source, elsewhere than before if it was."""
         self.remove(app, redirect.source)
@@ -76,6 +71,12 @@ def owner(connection: Connection, source: str) -> str | None:
     query = select(apps.c.name).join(redirects).where(redirects.c.source == source)
     found: str | None = connection.scalar(query)
     return found
+
+
+def owners(connection: Connection) -> dict[str, int]:
+    """The id of the app that sends on from each name."""
+    columns = redirects.c.source, redirects.c.app_id
+    return {row.source: row.app_id for row in connection.execute(select(*columns))}
 
 
 def made(row: Row[Any]) -> Redirect:

@@ -45,6 +45,12 @@ def test_what_leads_round_or_is_another_app_s_is_refused(admin: Admin, deployed:
     assert "not a domain name" in admin.fails("redirect:set", "blog", "a b", "b.test").err
     assert "200" in admin.fails("redirect:set", "blog", "d.test", "b.test", "--code", "200").err
     assert len(published(admin).redirects) == 1
+    admin.ok("redirect:set", "blog", "later.localhost", "b.test")
+    admin.ok("apps:create", "later")  # without the name that is taken
+    assert published(admin, "later").domains == ()
+    later = admin.platform.store.apps.get("later")
+    with admin.platform.store.view():
+        assert admin.platform.store.domains.effective(later) == ()
     said = admin.fails("domains:add", "shop", "a.test")
     assert "a.test is sent on by app blog" in said.err
     admin.ok("domains:add", "blog", "a.test")
