@@ -8,6 +8,7 @@ their content, so that nginx can start without anybody.
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from paas.errors import PaasError
 from paas.model.route import Route
@@ -65,12 +66,14 @@ class Materials:
             return
         draft = self._pages / f".{digest}"
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o711)
+        draft.mkdir()
         for name, content in files.items():
             path = draft / name
-            path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             path.chmod(0o644)
+        for each in (draft, *filter(Path.is_dir, draft.rglob("*"))):
+            each.chmod(0o711)  # workers pass through
         draft.rename(directory)
 
     def keep(self, routes: Iterable[Route]) -> None:

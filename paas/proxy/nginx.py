@@ -110,6 +110,13 @@ class Nginx:
             directory.mkdir(mode=0o710, exist_ok=True)
             shutil.chown(directory, group=WORKER_GROUP)
 
+    def drop_logs(self, app: str, heir: str | None = None) -> None:
+        """Remove an app's own log files, or leave them to the name it has from now on."""
+        directory = self.app_logs / app
+        if heir and directory.is_dir() and not (self.app_logs / heir).exists():
+            directory.rename(self.app_logs / heir)
+        shutil.rmtree(directory, ignore_errors=True)
+
     def install(self, site: Site) -> None:
         """Write the site, have nginx check it, and make it the current one."""
         self.check(site)

@@ -160,6 +160,8 @@ class Proxy:
         """Give what was routed to app old to another name: at no moment to neither."""
         with self._lock:
             others = [one for name, one in self._routes.items() if name not in (old, route.app)]
+            if old in self._routes:
+                self._nginx.drop_logs(old, route.app)
             self.publish_all([*others, route])
 
     def withdraw(self, app: str) -> None:
@@ -168,6 +170,7 @@ class Proxy:
             if app in self._routes:
                 routes = {name: route for name, route in self._routes.items() if name != app}
                 self._change(routes, lambda: self._control.delete(app), [app])
+                self._nginx.drop_logs(app)
 
     def configure(self, defaults: Mapping[str, str]) -> None:
         """What nginx is told for every app; PaasError, and as before, when it refuses."""

@@ -170,12 +170,13 @@ def test_a_body_that_does_not_come_is_given_up_after_its_own_time(
     assert time.monotonic() - began < 15
 
 
-def log_lines(settings: Settings, name: str) -> list[str]:
+def log_lines(settings: Settings, name: str, count: int = 1) -> list[str]:
     """What is in a log once its buffer was written."""
     path = Path(settings.state_dir) / "proxy/logs" / name
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if path.exists() and (lines := path.read_text().splitlines()):
+        lines = path.read_text().splitlines() if path.exists() else []
+        if len(lines) >= count:
             return lines
         time.sleep(0.05)
     return []
@@ -198,6 +199,22 @@ def test_requests_are_logged_where_and_as_an_app_wants(
     assert '"GET /seen HTTP/1.1" 200 4' in line
     (other,) = log_lines(settings, "access.log")
     assert json.loads(other)["app"] == "shop"
+
+
+def test_logs_of_an_app_s_own_follow_its_name_and_go_with_it(
+    proxy: Proxy, upstream: Apps, visitor: Visitor, settings: Settings
+) -> None:
+    blog = tuned(serving("blog", upstream("blog")), access_log_path="own.log")
+    proxy.publish(blog)
+    visitor.get("blog.test", "/before")
+    assert log_lines(settings, "apps/blog/own.log")
+    proxy.move("blog", replace(blog, app="news"))
+    visitor.get("blog.test", "/after")
+    directory = settings.state_dir / "proxy/logs/apps"
+    lines = log_lines(settings, "apps/news/own.log", count=2)
+    assert ["/before" in lines[0], "/after" in lines[1]] == [True, True]
+    proxy.withdraw("news")
+    assert list(directory.iterdir()) == []
 
 
 @pytest.mark.usefixtures("neighbour")
