@@ -72,7 +72,9 @@ def test_no_file_names_a_package_registrys_host() -> None:
     assert not offenders
 
 
-@pytest.mark.parametrize("name", ["quickstart", "test", "bench", "paas", "dokku", "paasd"])
+@pytest.mark.parametrize(
+    "name", ["quickstart", "test", "bench", "paas", "paas-deploy", "dokku", "paasd"]
+)
 def test_every_program_in_bin_can_be_run(name: str) -> None:
     assert (HOUSE / "bin" / name).stat().st_mode & 0o111
 

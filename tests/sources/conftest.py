@@ -15,7 +15,7 @@ RUN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
-from sources import archive, command, download, remote, repository
+from sources import archive, command, download, remote, repository, submodules
 place = sys.argv[2]
 repository.FOLDER, repository.PACK = place + "/repository", place + "/pack"
 repository.OBJECTS = place + "/objects"
@@ -23,7 +23,8 @@ archive.SPOOL = place + "/spool"
 command.RESULT, command.OPTIONS = place, place + "/options.json"
 if json.load(open(command.OPTIONS)).get("impatient"):  # and what is near may be asked
     download.SILENCE_S, download.WINDOW_S = 1, 1.0
-    download.refuse_inward = lambda host, port: None
+    for module in (download, remote, submodules):
+        module.refuse_inward = lambda host, port: None
 sys.exit(command.main(sys.argv[3:]))
 """
 OPTIONS: dict[str, Any] = {
