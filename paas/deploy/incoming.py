@@ -30,11 +30,14 @@ from paas.model.container import Mount, Power
 from paas.model.push import NOTHING, Update
 from paas.model.release import Layer
 from paas.platform import Platform
+from paas.turns import Turns
 
 PROGRAM, RESULTS = "sources", ("source", "error")
 PACK = "pack"
 # an archive, its objects and their pack lie side by side for a while
 COPIES = 3
+# of one app; what others read waits for none of them
+READINGS = Turns(2, "reading for this app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def read(arrival: Arrival, errand: Errand) -> dict[str, Any]:
     """Do the errand; its report, any new objects being in the quarantine."""
     platform = arrival.platform
     with (
+        READINGS.hold(str(arrival.app.id), arrival.console, errand.words),
         platform.layers.leased(),
         benches.bench(platform, arrival.app, arrival.console) as bench,
         benches.drafts(bench) as out,

@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -34,7 +34,8 @@ def quarantined(settings: Settings, repository: Path) -> Iterator[dict[str, str]
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
         }
     finally:
-        remove_tree(place)
+        with suppress(FileNotFoundError):  # gone with the app
+            remove_tree(place)
 
 
 def take(
