@@ -156,8 +156,8 @@ def destroy(context: Context, name: str, files_too: bool) -> None:
     context.record("storage", f"Destroy volume {name}{words}")
     context.console.step(f"Storage entry {name} destroyed")
     if not files_too:
-        place = platform.volumes.disk(name) if volume.size_bytes else None
-        context.console.detail(f"Its files stay: {place or platform.volumes.place(volume).path}")
+        place = platform.volumes.disk(name) if volume.size_bytes else platform.volumes.root / name
+        context.console.detail(f"Its files stay: {volume.host_path or place}")
 
 
 def refuse_used(context: Context, volume: Volume) -> None:
@@ -253,7 +253,7 @@ def shown(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Scheduler", values["scheduler"]),
         ("Host path", values["host_path"]),
         ("Size", values.get("size", "")),
-        ("Used", show_bytes(values["used_bytes"])),
+        ("Used", "" if values["used_bytes"] is None else show_bytes(values["used_bytes"])),
         ("Chown", values.get("chown", "")),
         ("Mode", values.get("mode", "")),
         ("Mounted by", ", ".join(values["mounted_by"])),

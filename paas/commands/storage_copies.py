@@ -67,7 +67,7 @@ def list_snapshots(context: Context, name: str, format_: str) -> None:
     context.console.heading(f"{name} snapshots")
     context.console.table(
         ("NAME", "MADE (UTC)", "SIZE"),
-        [(row["name"], row["made_at"], show_bytes(int(str(row["bytes"])))) for row in rows],
+        [(row["name"], row["made_at"], show_bytes(int(str(row["bytes"] or 0)))) for row in rows],
     )
 
 

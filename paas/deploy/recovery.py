@@ -45,7 +45,7 @@ def prepare(platform: Platform) -> None:
 def recover(platform: Platform) -> None:
     """Make the machine and the database say the same; before anything else is done."""
     platform.repositories.end_all()
-    platform.volumes.sweep()
+    platform.volumes.recover()
     platform.store.releases.fail_pending()
     builds.fail_abandoned(platform)
     with platform.store.view():

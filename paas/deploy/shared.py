@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from paas.deploy import fleet
+from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container
 from paas.model.names import LABEL
@@ -62,9 +63,20 @@ def settle(platform: Platform, app: App) -> None:
     for container in fleet.in_service(platform, app) if networks else ():
         if container.running:
             for network in networks:
-                platform.networks.join(container.spec, network.slot)
+                join(platform, app, container, network)
     if networks or app.slot in askers(platform.settings):
         tell(platform)
+
+
+def join(platform: Platform, app: App, container: Container, network: SharedNetwork) -> None:
+    """Have what serves be on a network; that it cannot be is told, and it serves all the same."""
+    try:
+        platform.networks.join(container.spec, network.slot)
+    except (PaasError, OSError) as error:
+        reason = error.message if isinstance(error, PaasError) else error.strerror
+        words = f"{container.spec.hostname} is not on network {network.name}: {reason}"
+        log.warning("%s of %s", words, app.name)
+        platform.logs.append(app.name, words)
 
 
 def rebuild(platform: Platform, app: App) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from paas.console import Console
 from paas.deploy import fleet, volume_copies
+from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ContainerSpec, Kind, Mount
 from paas.model.volume import Attachment, Volume
@@ -74,7 +75,10 @@ def leaving(platform: Platform, spec: ContainerSpec) -> bool:
 
 def users(platform: Platform, volume: Volume) -> list[ContainerSpec]:
     """Containers that have the volume mounted now, whatever the database says by now."""
-    place = platform.volumes.place(volume)
+    try:
+        place = platform.volumes.place(volume)
+    except PaasError:
+        return []  # its folder is none that may be mounted by now
     beneath = f"{place.beneath}/" if place.beneath else ""
     return [
         spec

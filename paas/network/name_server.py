@@ -21,6 +21,7 @@ import struct
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,8 @@ ADDRESS, ANY, INTERNET = 1, 255, 1
 TTL_S = 1
 ANSWERS = 20  # more would not fit into 512 bytes
 DATAGRAM = 4096
-PENDING, PENDING_S = 1024, 5.0
-CONNECTIONS, CONNECTION_S = 64, 10.0
+PENDING, PENDING_EACH, PENDING_S = 4096, 256, 5.0
+CONNECTIONS, CONNECTIONS_EACH, CONNECTION_S = 128, 16, 10.0
 LABEL = 63
 LONGEST = 253
 
@@ -164,7 +165,8 @@ class Server:
         self._onward.connect(self._upstream)
         # questions that dnsmasq is at: whose they are, under which number, since when
         self._pending: dict[int, tuple[Address, int, float]] = {}
-        self._connections = threading.BoundedSemaphore(CONNECTIONS)
+        self._connections: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def serve(self) -> None:
         """For ever."""
@@ -180,7 +182,7 @@ class Server:
             for key, _ in selector.select():
                 try:
                     key.data()
-                except OSError:
+                except Exception:  # noqa: BLE001, S112 - the next question is another's
                     continue
 
     def _ours(self, data: bytes, asker: str) -> bytes | None:
@@ -202,11 +204,12 @@ class Server:
     def _hand_on(self, data: bytes, sender: Address) -> None:
         """Ask dnsmasq, under a number of our own."""
         now = time.monotonic()
-        if len(self._pending) >= PENDING:
+        if len(self._pending) >= PENDING_EACH:
             old = [key for key, (_, _, since) in self._pending.items() if now - since > PENDING_S]
             for key in old:
                 del self._pending[key]
-            if not old:
+            asked = sum(one[0] == sender[0] for one, _, _ in self._pending.values())
+            if asked >= PENDING_EACH or len(self._pending) >= PENDING:
                 return
         number = secrets.randbelow(1 << 16)
         while number in self._pending:
@@ -223,10 +226,19 @@ class Server:
 
     def _called(self) -> None:
         connection, sender = self._tcp.accept()
-        if not self._connections.acquire(blocking=False):
+        if not self._let_in(sender[0]):
             connection.close()
             return
         threading.Thread(target=self._converse, args=(connection, sender[0]), daemon=True).start()
+
+    def _let_in(self, asker: str) -> bool:
+        """Count one more conversation, unless there are enough, or enough of the asker's."""
+        with self._counting:
+            held = self._connections
+            if held.total() >= CONNECTIONS or held[asker] >= CONNECTIONS_EACH:
+                return False
+            held[asker] += 1
+            return True
 
     def _converse(self, connection: socket.socket, asker: str) -> None:
         try:
@@ -238,7 +250,8 @@ class Server:
         except OSError:
             return
         finally:
-            self._connections.release()
+            with self._counting:
+                self._connections[asker] -= 1
 
     def _from_upstream(self, data: bytes) -> bytes:
         with socket.create_connection(self._upstream, CONNECTION_S) as onward:

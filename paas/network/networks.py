@@ -219,6 +219,9 @@ class Networks:
         joint = joints.Joint(spec.id, slot, address, addresses.subnet)
         try:
             joints.make(self.settings, joint, spec.limits, self._mtu)
+        except NetlinkError as error:
+            self.leave(spec.id, slot)
+            raise PaasError(f"the kernel refused the link: {error}") from error
         except BaseException:
             self.leave(spec.id, slot)
             raise
@@ -228,9 +231,12 @@ class Networks:
         """Have a container be on a network no more. Idempotent."""
         with self._lock:
             addresses = self._addresses.get(slot)
-            address = addresses.free(container_id) if addresses else None
-        if address is not None:
-            joints.remove(self.settings, container_id, slot, address)
+            address = addresses.taken.get(container_id) if addresses else None
+        if addresses is None or address is None:
+            return
+        joints.remove(self.settings, container_id, slot, address)
+        with self._lock:  # only now: whoever reads the links meanwhile finds it taken
+            addresses.free(container_id)
 
     def joined(self, container_id: str) -> dict[int, IPv4Address]:
         """The networks that a container is on beside its own, and its address on each."""

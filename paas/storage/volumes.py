@@ -5,11 +5,12 @@ Touches: <state_dir>/volumes/<name>, <state_dir>/disks/<name>.ext4 mounted there
 volume's files are the same to every app, and a program in one is nothing to the host.
 """
 
+import logging
 import os
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from paas.model.volume import Volume
 from paas.settings import UIDS_PER_SLOT, Settings
 from paas.storage import disks, host_paths
 from paas.storage.host_paths import Place
+
+log = logging.getLogger(__name__)
 
 GONE = ".gone-"  # what is about to be deleted; nobody else looks at names with a dot
 
@@ -84,7 +87,8 @@ class Volumes:
             point.mkdir(mode=0o755, exist_ok=True)
             if volume.size_bytes and not disks.is_mounted(point):
                 new = self._mount(volume, point) or new
-            sync_directory(self.root)
+            if new:
+                sync_directory(self.root)
             return new
 
     def _mount(self, volume: Volume, point: Path) -> bool:
@@ -135,16 +139,19 @@ class Volumes:
 
     # -- looking -----------------------------------------------------------------------------
 
-    def used_bytes(self, volume: Volume) -> int:
-        """How much disk its files take."""
+    def used_bytes(self, volume: Volume) -> int | None:
+        """How much disk its files take; None where that cannot be told."""
         if volume.size_bytes and disks.is_mounted(self.root / volume.name):
             return disks.used_bytes(self.root / volume.name)
         return self.bytes_of(self.place(volume).path)
 
-    def bytes_of(self, path: Path) -> int:
-        """How much disk a folder takes."""
+    def bytes_of(self, path: Path) -> int | None:
+        """How much disk a folder takes; None where something else is mounted in it."""
         with Errands(self.runner, hurry=True) as errands:
-            return errands.measure(path).bytes
+            try:
+                return errands.measure(path).bytes
+            except OSError:
+                return None
 
     def unregistered(self, known: set[str]) -> list[str]:
         """Names of folders and disks here that are no volume's any more."""
@@ -182,15 +189,27 @@ class Volumes:
         with Errands(self.runner, hurry=True) as errands:
             errands.remove(gone)
 
-    def sweep(self) -> None:
-        """What a daemon that died left half done: deletions, and filesystems held up."""
-        with Errands(self.runner) as errands:
-            for folder in (self.root, self.disks, *listing(self.settings.state_dir / "snapshots")):
-                for path in folder.glob(f"{GONE}*") if folder.is_dir() else ():
-                    errands.remove(path)
+    def recover(self) -> None:
+        """What a daemon that died left half done: filesystems held up, and deletions.
+
+        Those go on in the background, and only those: names given later are others' drafts.
+        """
         for point in listing(self.root):
             if disks.is_mounted(point):
                 mounts.thaw_filesystem(point)
+        folders = (self.root, self.disks, *listing(self.settings.state_dir / "snapshots"))
+        gone = [path for folder in folders if folder.is_dir() for path in folder.glob(f"{GONE}*")]
+        if gone:
+            work = threading.Thread(target=self._delete, args=(gone,), name="volumes", daemon=True)
+            work.start()
+
+    def _delete(self, paths: Sequence[Path]) -> None:
+        with Errands(self.runner) as errands:
+            for path in paths:
+                try:
+                    errands.remove(path)
+                except OSError as error:
+                    log.warning("%s stays: %s", path, error)
 
     def unmount_all(self) -> None:
         """Unmount every disk; their files stay. Idempotent."""

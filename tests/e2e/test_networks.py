@@ -200,9 +200,9 @@ def test_requests_go_where_a_listener_is_that_the_platform_does_not_run(apps: In
 
 
 def test_the_end_of_an_app_takes_its_names_along(apps: Instance):
-    apps.ok("apps:create", "brief")
-    apps.ok("network:set", "brief", "attach-post-create", "backend")
-    apps.repository("brief").deploy({**FILES, "page.txt": "brief"})
-    assert fetched(apps, "shop", "brief") == ["brief"]
-    apps.ok("--force", "apps:destroy", "brief")
-    assert found(apps, "shop", "brief", "brief.web") == [0, 0]
+    apps.ok("apps:create", "shortlived")
+    apps.ok("network:set", "shortlived", "attach-post-create", "backend")
+    apps.repository("shortlived").deploy({**FILES, "page.txt": "shortlived"})
+    assert fetched(apps, "shop", "shortlived") == ["shortlived"]
+    apps.ok("--force", "apps:destroy", "shortlived")
+    assert found(apps, "shop", "shortlived", "brief.web") == [0, 0]

@@ -86,10 +86,10 @@ def test_an_interrupted_copy_is_there_whole_or_not_at_all(
         volumes.start()
     else:
         arm(volumes, "")
+    until(lambda: left_behind(volumes) == [])
     if verb != "restore":  # what has it goes on, and nothing of it is held still
         text = f"echo {name} > /{name}/file; cat /{name}/file"
         assert volumes.ok("enter", stage.app, "web", "sh", "-c", text) == f"{name}\n"
-    assert left_behind(volumes) == []
     done = do(volumes, verb, name)
     assert done.returncode == 0, done.stderr
     undo(stage, volumes, verb, name)
