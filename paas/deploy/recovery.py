@@ -21,6 +21,7 @@ from paas.deploy import (
     roll,
     route,
     shared,
+    volumes,
 )
 from paas.image.durable import remove_tree
 from paas.model.app import App
@@ -46,6 +47,7 @@ def recover(platform: Platform) -> None:
     """Make the machine and the database say the same; before anything else is done."""
     platform.repositories.end_all()
     platform.volumes.recover()
+    volumes.mount_all(platform)
     platform.store.releases.fail_pending()
     builds.fail_abandoned(platform)
     with platform.store.view():

@@ -1,6 +1,9 @@
 """Volumes as containers get them: what an app has mounted, made ready, as mounts of a spec."""
 
+import logging
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from paas.console import Console
@@ -10,6 +13,8 @@ from paas.model.app import App
 from paas.model.container import ContainerSpec, Kind, Mount
 from paas.model.volume import Attachment, Volume
 from paas.platform import Platform
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.1
 
@@ -45,6 +50,34 @@ def ready(platform: Platform, volume: Volume) -> Volume:
     if not volume.host_path:
         platform.volumes.make(volume)
     return volume
+
+
+def mount_all(platform: Platform) -> None:
+    """Have every disk mounted after a reboot, also of volumes nobody uses: backups go through them.
+
+    Files that came without their disk get one in the background.
+    """
+    came = []
+    for volume in platform.store.volumes.list():
+        try:
+            if volume_copies.has_come_without_disk(platform, volume):
+                came.append(volume)
+            elif volume.size_bytes:
+                platform.volumes.make(volume)
+        except (PaasError, OSError):
+            log.exception("volume %s cannot be mounted", volume.name)
+    if came:
+        threading.Thread(
+            target=move_all, args=(platform, came), name="volumes", daemon=True
+        ).start()
+
+
+def move_all(platform: Platform, came: Sequence[Volume]) -> None:
+    for volume in came:
+        try:
+            ready(platform, volume)
+        except (PaasError, OSError):
+            log.exception("volume %s has no disk yet", volume.name)
 
 
 def free(platform: Platform, volume: Volume, console: Console) -> list[ContainerSpec]:

@@ -106,12 +106,15 @@ def test_what_runs_keeps_its_volumes_while_the_daemon_is_killed(stage: Stage, vo
 
 
 def test_after_a_reboot_every_volume_is_there_again(stage: Stage, volumes: Instance):
+    volumes.ok("storage:create", "idle", "--size", "16m")
     volumes.stop()
     volumes.halt()
     state = volumes.settings.state_dir
     assert f"{state}/volumes" not in Path("/proc/self/mounts").read_text()
     assert mounts.device_at(state / "volumes" / "sized") is None
     volumes.start()
+    assert mounts.device_at(state / "volumes" / "idle") is not None  # backups go through it
+    volumes.ok("--force", "storage:destroy", "idle", "--destroy-host-dir")
     until(lambda: volumes.paas("enter", stage.app, "web", "true").returncode == 0)
     for name in PLACES:
         assert content(stage, name) == f"{name}\n"
@@ -127,10 +130,10 @@ def test_files_of_a_volume_that_come_without_its_disk_get_one(stage: Stage, volu
         pass
     (state / "disks" / "came.ext4").unlink()
     (state / "volumes" / "came" / "file").write_text("restored\n")
-    volumes.start()
-    arm(volumes, "volume.coming=kill")
-    assert volumes.paas("storage:wait", "came").returncode != 0
+    volumes.variables["PAAS_FAILPOINTS"] = "volume.coming=kill"
+    volumes.launch()
     died(volumes)
+    volumes.variables["PAAS_FAILPOINTS"] = "on"
     volumes.start()
     assert volumes.ok("storage:exec", "came", "--", "cat", "file") == "restored\n"
     assert mounts.device_at(state / "volumes" / "came") is not None
