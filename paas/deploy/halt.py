@@ -18,8 +18,8 @@ def halt(platform: Platform) -> list[str]:
     for one in ended:
         one.result()
     leftovers = platform.engine.reconcile(())
+    platform.volumes.unmount_all()
     platform.proxy.stop()
     platform.networks.clear()
-    platform.volumes.unmount_all()
     platform.engine.close()
     return [f"container {one.spec.hostname} of {one.spec.app}" for one in containers] + leftovers
