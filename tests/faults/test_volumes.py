@@ -27,8 +27,9 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def volumes(stage: Stage) -> Iterator[Instance]:
-    """Two volumes with a file and a snapshot each, which the app has."""
+def volumes(stages: list[Stage]) -> Iterator[Instance]:
+    """Two volumes with a file and a snapshot each, which the first stage's app has."""
+    stage = stages[0]
     instance = stage.instance
     for name in PLACES:
         instance.ok("storage:create", name, *(("--size", "16m") if name == "sized" else ()))
