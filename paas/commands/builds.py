@@ -173,6 +173,8 @@ def prune(context: Context, app: App | None, all_apps: bool) -> None:
         raise UsageError("name one app, or give --all-apps")
     for one in [app] if app else context.platform.store.apps.list():
         count = builds.prune(context.platform, one)
+        if count:
+            context.record("gc", f"{count} builds forgotten", one)
         context.console.step(f"{count} builds of {one.name} were forgotten")
 
 

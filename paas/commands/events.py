@@ -1,14 +1,16 @@
 """events: what was changed, when, by whom and how it went."""
 
+from functools import partial
+
 import click
 
 from paas.commands.context import Context
-from paas.commands.parameters import APP, format_option
+from paas.commands.parameters import APP, TEXT, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.console import plain
 from paas.model.app import App
-from paas.model.event import ACTIONS, Event
+from paas.model.event import ACTIONS, RESULTS, Event
 
 DEFAULT_NUMBER = 100
 LOOK_EVERY_S = 0.5
@@ -20,20 +22,37 @@ OFF = ("events", "off")
 @click.option("-n", "--num", "number", type=click.IntRange(0, 1_000_000), default=DEFAULT_NUMBER,
               show_default=True, help="How many of the last events.")  # fmt: skip
 @click.option("--app", "app", type=APP, help="Only those of this app.")
+@click.option("--action", type=click.Choice([*ACTIONS]), metavar="ACTION",
+              help="Only those of one kind; events:list names them.")  # fmt: skip
+@click.option("--actor", type=TEXT, help="Only what this key or plugin did, or root, or paas.")
+@click.option("--result", type=click.Choice(RESULTS), help="Only those that went this way.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
+              help="Only those after the event of this id, which never changes.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["stdout", "text", "json"]),
               default="stdout", help="json: an object a line.")  # fmt: skip
-def events(context: Context, app: App | None, number: int, tail: bool, format_: str) -> None:
+def events(
+    context: Context,
+    app: App | None,
+    number: int,
+    tail: bool,
+    action: str | None,
+    actor: str | None,
+    result: str | None,
+    after: int,
+    format_: str,
+) -> None:
     """Show what was changed: deploys, rollbacks, settings, exits; by whom, and how it went."""
-    store, name = context.platform.store.events, app.name if app else None
-    found = store.list(name, number)
-    show(context, found, as_json=format_ == "json")
-    newest = store.list(None, 1)
-    last = newest[-1].id if newest else 0
+    store, as_json = context.platform.store.events, format_ == "json"
+    found = partial(
+        store.list, app.name if app else None, action=action, actor=actor, result=result
+    )
+    last = store.newest()
+    show(context, found(number, after, last), as_json=as_json)
     while tail and not context.console.cancelled.is_set():
         store.wait(last, LOOK_EVERY_S)
-        news = store.list(None, after=last)
-        show(context, [one for one in news if name in (None, one.app)], as_json=format_ == "json")
-        last = news[-1].id if news else last
+        newest = store.newest()
+        show(context, found(after=max(last, after), until=newest), as_json=as_json)
+        last = newest
 
 
 def show(context: Context, found: list[Event], *, as_json: bool) -> None:

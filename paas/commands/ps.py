@@ -115,6 +115,7 @@ def start_one(context: Context, app: App) -> None:
 def stop_one(context: Context, app: App) -> None:
     pipeline.stop(context.platform, app.name, context.console, actor=context.caller.name)
     if jobs := running.stop_all(context.platform, app):
+        context.record("ps", f"Stop {jobs} running jobs", app)
         context.console.step(f"Stopped {jobs} running jobs of {app.name}")
 
 

@@ -31,6 +31,7 @@ ACTIONS = {
     "storage": "volumes made, changed, mounted, unmounted, copied and destroyed",
     "trigger": "plugins that were called, by what, and how that ended",
 }
+RESULTS = ("begun", "succeeded", "failed")
 # what a crash loop, a busy schedule or a plugin makes any number of
 FREQUENT = ("cron", "exit", "restart", "trigger")
 

@@ -65,15 +65,35 @@ class Events:
             connection.execute(delete(events).where(frequent, events.c.id <= bound))
 
     def list(
-        self, app: str | None = None, number: int | None = None, after: int = 0
+        self,
+        app: str | None = None,
+        number: int | None = None,
+        after: int = 0,
+        until: int | None = None,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        result: str | None = None,
     ) -> list[Event]:
-        """Oldest first: the newest `number` of an app (None: all) with an id above `after`."""
+        """Oldest first: the newest `number` with ids above `after`, up to `until`.
+
+        Of an app, an action, an actor, a result; None: of any.
+        """
         query = select(events).where(events.c.id > after).order_by(events.c.id.desc())
-        if app is not None:
-            query = query.where(events.c.app == app)
+        if until is not None:
+            query = query.where(events.c.id <= until)
+        wanted = {"app": app, "action": action, "actor": actor, "result": result}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(events.c[column] == value)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(number)).all()
         return [Event(*row) for row in reversed(rows)]
+
+    def newest(self) -> int:
+        """The id of the newest one; 0 when there is none."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.max(events.c.id))) or 0
 
     def counts(self) -> dict[str, int]:
         """How many are kept, by action."""

@@ -1,5 +1,7 @@
 """events: what every change leaves."""
 
+import json
+import shlex
 import threading
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from paas.model.app import App
 from paas.model.event import ACTIONS
 from paas.platform import Platform
+from tests.commands.audit import audited
 from tests.commands.conftest import ROOT, Admin
 
 
@@ -91,3 +94,74 @@ def test_what_a_name_brings_along_does_not_drive_the_terminal(
 ):
     platform.record("blog", "alice", "app", detail)
     assert "\x1b" not in admin.ok("events")
+
+
+def details(said: str) -> list[str]:
+    return [line.partition(": ")[2] for line in said.splitlines()]
+
+
+def test_events_are_chosen_by_action_actor_result_and_id(admin: Admin, blog: App):
+    admin.ok("apps:lock", "blog", caller=ROOT)
+    admin.ok("domains:add", "blog", "a.example.com")
+    admin.fails("ps:restart", "blog")
+    first = json.loads(admin.ok("events", "--format", "json").splitlines()[0])
+    assert details(admin.ok("events", "--action", "domains")) == ["Added a.example.com"]
+    assert details(admin.ok("events", "--actor", "root")) == ["Lock"]
+    assert "Restart" in admin.ok("events", "--result", "failed")
+    assert len(admin.ok("events", "--after", str(first["id"])).splitlines()) == 3
+    assert details(admin.ok("events", "--action", "app", "--actor", "alice")) == ["Create"]
+    assert "nonsense" in admin.fails("events", "--action", "nonsense").err
+
+
+def test_an_event_keeps_its_id_and_no_other_ever_gets_it(admin: Admin, platform: Platform):
+    admin.ok("apps:create", "blog")
+    before = [one.id for one in platform.store.events.list()]
+    admin.ok("apps:destroy", "blog", "--force")
+    admin.ok("apps:create", "blog")
+    after = [one.id for one in platform.store.events.list()]
+    assert after[: len(before)] == before
+    assert after == sorted(set(after))
+
+
+def test_a_change_without_an_event_is_noticed_by_the_tests_themselves(
+    admin: Admin, platform: Platform, blog: App
+):
+    with pytest.raises(AssertionError, match="left no event"), audited(platform, "made:up"):
+        platform.store.config.set(blog, {"A": "1"})
+    with audited(platform, "made:up"):
+        platform.store.config.get(blog)
+
+
+CHANGES = """
+apps:create shop | apps:lock blog | apps:unlock blog
+apps:destroy blog --force | config:set blog A=1 | config:set --global A=1
+config:set blog A=1 --build | config:unset blog PRESENT | config:clear blog
+domains:add blog a.example.com | domains:remove blog b.example.com
+domains:set blog c.example.com | domains:clear blog | domains:reset blog
+domains:disable blog | domains:enable blog
+domains:add-global d.example.com | domains:set-global e.example.com
+ports:add blog http:8080:5000 | ports:set blog http:8081:5000
+ps:scale blog web=2 | ps:set blog restart-policy no | ps:set --global restart-policy no
+checks:disable blog web | checks:skip blog | checks:enable blog | checks:set blog timeout 9
+resource:limit blog --memory 64m | git:set blog deploy-branch trunk
+builder:set blog selected dockerfile | buildpacks:add blog python | buildpacks:set blog python
+app-json:set blog appjson-path other.json | docker-options:add blog build "--build-arg A=1"
+proxy:disable blog | maintenance:enable blog | redirect:set blog f.example.com blog.localhost
+http-auth:enable blog alice secret | nginx:set blog hsts false
+events:off | cron:set --global mailto ops@example.com
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [one.strip() for line in CHANGES.strip().splitlines() for one in line.split("|")]
+)
+def test_every_change_leaves_an_event(admin: Admin, platform: Platform, blog: App, words: str):
+    platform.store.config.set(blog, {"PRESENT": "yes"})
+    platform.store.domains.add(blog, ["b.example.com"])
+    before = platform.store.events.newest()
+    with audited(platform, words):
+        said = admin(*shlex.split(words), caller=ROOT)
+    assert said.status == 0, said
+    news = platform.store.events.list(after=before)
+    assert [one.actor for one in news] == ["root"] * len(news)
+    assert news, f"{words} left no event"
