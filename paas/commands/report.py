@@ -79,9 +79,7 @@ class Namespace:
         own = one.shown(context, get(app, self.name, one.key) or "") if app else ""
         shared = (get(None, self.name, one.key) or "") if one.has_global else ""
         computed = own or shared or one.default(context)
-        rows = {f"computed-{one.key}": computed}
-        if one.has_global:
-            rows[f"global-{one.key}"] = shared
+        rows = {f"computed-{one.key}": computed, f"global-{one.key}": shared}
         return {**rows, one.key: own} if app else rows
 
 
