@@ -33,11 +33,12 @@ def backup(platform: Instance) -> Crafted:
 
 def everything(platform: Instance) -> object:
     """Every file of the instance but those that go on by themselves, and every row but events."""
+    going_on = {"proxy", "ballast", "copies"}
     state = platform.settings.state_dir
     files = {
         str(path.relative_to(state)): (path.lstat().st_mode, path.lstat().st_size)
         for path in state.rglob("*")
-        if not path.name.startswith("paas.db") and "proxy" not in path.parts
+        if not path.name.startswith("paas.db") and going_on.isdisjoint(path.parts)
     }
     with sqlite3.connect(f"file:{state}/paas.db?mode=ro", uri=True) as database:
         names = [row[0] for row in database.execute(

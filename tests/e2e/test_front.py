@@ -159,7 +159,7 @@ def test_requests_are_found_in_the_log(platform: Instance, front: str, browser: 
     browser.plain("/looked-for")
     with subprocess.Popen(
         [*platform.ssh_to, "nginx:access-logs", front, "-t"],
-        stdout=subprocess.PIPE, env=platform.environment(),
+        stdout=subprocess.PIPE, env=platform.environment,
     ) as following:  # fmt: skip
         assert following.stdout is not None
         line = b""

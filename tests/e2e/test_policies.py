@@ -214,7 +214,7 @@ def test_a_newer_push_takes_the_place_of_one_that_waits(platform: Instance):
 
 def test_builds_leave_the_processors_to_the_apps(platform: Instance):
     burn = "for n in 1 2 3 4; do timeout %d sh -c 'while :; do :; done' & done; wait; true"
-    worker = {**PLAIN, "work-hard.sh": burn % 60}
+    worker = {**PLAIN, "work-hard.sh": burn % 300}
     worker["Procfile"] = "web: python3 server.py\nworker: bash work-hard.sh\n"
     platform.repository("working").deploy(worker)
     platform.ok("ps:scale", "working", "worker=1")
@@ -222,14 +222,14 @@ def test_builds_leave_the_processors_to_the_apps(platform: Instance):
     repository.commit({**node_app("bash build-hard.sh"), "build-hard.sh": burn % 5})
     child = start_push(repository)
     try:
-        until(lambda: processes_named("bash build-hard.sh"), 30)
+        until(lambda: processes_named("bash build-hard.sh"), 120)
         before = [cpu_seconds(platform, f"bash {name}-hard.sh") for name in ("build", "work")]
         time.sleep(2)
         after = [cpu_seconds(platform, f"bash {name}-hard.sh") for name in ("build", "work")]
         of_build, of_app = (b - a for a, b in zip(before, after, strict=True))
     finally:
         platform.ok("ps:scale", "working", "worker=0")
-        child.wait(60)
+        child.wait(120)
     assert of_app > 2 * of_build > 0
 
 
