@@ -67,9 +67,8 @@ def known(context: Context) -> list[Snapshot]:
         datetime.fromtimestamp(usual.layers.used_at(usual.run_layers[0].id), UTC),
         current=not replaced,
     )  # fmt: skip
-    return [*(one for one in kept if one.name == USUAL), first, *(
-        one for one in kept if one.name != USUAL
-    )]  # fmt: skip
+    others = [one for one in kept if one.name != USUAL]
+    return [*(one for one in kept if one.name == USUAL), first, *others]
 
 
 def described(context: Context, one: Snapshot) -> dict[str, Any]:
