@@ -7,6 +7,7 @@ deletes them, one after the other, until its standard input ends. Standard libra
 import errno
 import json
 import os
+import resource
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ sys.path[:0] = [] if __package__ else [str(Path(__file__).resolve().parents[2])]
 from paas.image.digest import digest, entries  # noqa: E402 - only after the line above
 from paas.image.durable import remove_tree  # noqa: E402
 from paas.image.inventory import inventory  # noqa: E402
+
+MEMORY_BYTES = 1 << 30  # what strangers wrote is looked into: it costs no more than this
 
 Value = str | int | bool | float | None
 
@@ -89,6 +92,7 @@ def done(what: str, paths: Sequence[str], uid_base: int = 0) -> Value | dict[str
 
 def main() -> None:
     """Answer each line with a line."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     for line in sys.stdin:
         try:
             answer: dict[str, object] = {"value": done(**json.loads(line))}

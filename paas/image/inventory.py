@@ -16,7 +16,6 @@ from paas.image.digest import OPENED, Entry, entries
 from paas.image.package_archives import of_jar, of_program
 from paas.image.package_records import Package
 
-FILE_BYTES = 32 << 20
 PACKAGES_AT_MOST = 50_000
 TIME_S = 120.0
 TEXT_LENGTH = 300

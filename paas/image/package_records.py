@@ -13,9 +13,9 @@ from email.message import Message
 from email.parser import HeaderParser
 from typing import Any, BinaryIO
 
-READ_BYTES = 32 << 20
-NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError,
-                  EOFError, IndexError, NotImplementedError)  # fmt: skip
+READ_BYTES = 8 << 20
+NOT_UNDERSTOOD = (MemoryError, ValueError, KeyError, TypeError, AttributeError, OSError,
+                  RecursionError, EOFError, IndexError, NotImplementedError)  # fmt: skip
 LICENSE_CLASSIFIER = "License :: OSI Approved :: "
 UNKNOWN = ("", "UNKNOWN")
 SHORT = 80  # a licence's name, not its text

@@ -230,3 +230,12 @@ def test_an_errand_takes_stock_as_well(tmp_path: Path):
         found = errands.inventory(tmp_path)
     assert found == inventory(tmp_path)
     assert found["files"]["var/lib/dpkg/status"] == [["deb", "openssl:amd64", "3.5.1-1", []]]
+
+
+def test_a_huge_record_of_nothing_tells_nothing_and_the_rest_is_told(tmp_path: Path):
+    huge = b"[" + b"{}," * (1 << 21) + b"{}]"  # some 150 MB once it is parsed
+    write(tmp_path, {f"a{n}/composer/installed.json": huge for n in range(2)})
+    write(tmp_path, {"var/lib/dpkg/status": DPKG})
+    with Errands(Runner(), hurry=True) as errands:
+        found = errands.inventory(tmp_path)
+    assert [len(one) for one in found["files"].values()] == [0, 0, 1]
