@@ -146,16 +146,3 @@ def test_a_stack_that_apps_take_is_not_removed(platform: Instance, extra: str):
         platform.ok("buildpacks:set-property", app, "stack")
     platform.ok("stack:remove", "extra")
     assert platform.get(extra).text == "hello"
-
-
-def test_layers_of_a_stack_go_once_no_app_stands_on_them(platform: Instance, extra: str):
-    def kept() -> list[str]:
-        return [path.name for path in (platform.settings.state_dir / "layers").glob("stack-*")]
-
-    platform.ok("gc", "--all")
-    assert kept()
-    assert platform.get(extra).text == "hello"
-    for app in ("moved", "picky"):
-        platform.ok("--force", "apps:destroy", app)
-    platform.ok("gc", "--all")
-    assert kept() == []

@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.console import silent
 from paas.image.record import Record
 from paas.image.stack import Stack
 from paas.model.release import Layer
+from paas.model.stack import Recipe, Snapshot
 from paas.platform import Platform
 from paas.upkeep import collector
 from paas.upkeep.layers import Facts, doomed
@@ -130,6 +132,29 @@ def test_stacks_of_earlier_versions_go_unless_a_release_has_them(platform: Platf
         outcome = collector.collect(platform, Wish(), console)
     assert freed(outcome, "layer") == [names[0]]
     assert [one.id for one in stack.layers.list()] == sorted([names[1], stack._id("run"), newer.id])
+
+
+def snapshot(platform: Platform, identity: str) -> Snapshot:
+    """A making of the stack `mine`, current from now on."""
+    run = layer(platform, f"stack-mine-run-{identity}", unused_s=100 * DAY_S)
+    made = Snapshot(
+        identity, "mine", Recipe("trixie"), "d", (run,), (run,), datetime.now(UTC), current=True
+    )
+    platform.store.stacks.add(made)
+    return made
+
+
+def test_a_snapshot_of_a_stack_stays_while_builds_take_it_or_a_release_stands_on_it(
+    platform: Platform, collect: Collect
+):
+    app = platform.store.apps.create("blog")
+    used, unused, newest = (snapshot(platform, name) for name in ("used", "unused", "newest"))
+    release(platform, app, *used.run)
+    collect(everything=True)
+    collect(everything=True)
+    assert set(present(platform)) == {layer.id for one in (used, newest) for layer in one.run}
+    assert {one.id for one in platform.store.stacks.list()} == {"used", "newest"}
+    assert unused.run[0].id not in present(platform)
 
 
 def test_directories_that_look_like_layers_but_are_none_survive_everything(
