@@ -69,8 +69,18 @@ def fill(platform: Instance) -> dict[str, Repository]:
     platform.ok("ps:pause", "held")
     platform.ok("ps:set", "held", "pause-seconds", "1")
     platform.ok("apps:create", "empty")
+    front(platform, "empty")
     papers(platform.settings)
     return repositories
+
+
+def front(platform: Instance, app: str) -> None:
+    """Something of everything that stands before an app."""
+    platform.ok("certs:generate", app, SECURED)
+    platform.ok("nginx:set", app, "client-max-body-size", "5m")
+    platform.ok("redirect:set", app, "old.example.org", SECURED)
+    platform.ok("http-auth:enable", app, "ann", "s3cret")
+    platform.ok("maintenance:enable", app)
 
 
 def papers(settings: Settings) -> None:
@@ -83,6 +93,7 @@ def papers(settings: Settings) -> None:
     volume.make(settings.state_dir / "volumes" / "data", settings.uids(1))
 
 
+SECURED = "secured.example.org"
 APPS = ("blog", "empty", "held", "idle", "shut", "site")
 
 
@@ -99,6 +110,13 @@ def facts(platform: Instance) -> dict[str, object]:
             "domains": domains(platform, app),
             "scale": platform.ok("ps:scale", app, "--format", "json"),
             "limits": platform.json("resource:report", app) if app == "shut" else None,
+            "front": [
+                platform.ok("certs:report", app, "--ssl-fingerprint"),
+                platform.ok("nginx:report", app, "--nginx-client-max-body-size"),
+                platform.ok("redirect:report", app, "--redirect-list"),
+                platform.ok("http-auth:report", app, "--http-auth-users"),
+                platform.ok("maintenance:report", app, "--maintenance-enabled"),
+            ],
             "locked": platform.paas("apps:locked", app).returncode,
         }
     return found

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -175,6 +177,16 @@ def test_certificates_and_the_host_key_are_roots_alone(story: Story):
     for path in (state / "certs" / "blog" / "server.key", state / "ssh" / "ed25519"):
         assert stage.mode_of(path) == 0o600
         assert path.stat().st_uid == 0
+
+
+def test_an_app_shows_the_certificate_it_had(story: Story):
+    context = ssl.create_default_context(cadata=story.second.ok("certs:show", "empty", "crt"))
+    place = ("127.0.0.1", story.second.settings.https_port)
+    with (
+        socket.create_connection(place, timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname=stage.SECURED) as secured,
+    ):
+        assert ("DNS", stage.SECURED) in secured.getpeercert()["subjectAltName"]  # type: ignore[index]
 
 
 def test_logs_came_along(story: Story):
