@@ -129,6 +129,19 @@ def test_capabilities_are_of_the_layers_own_range(tmp_path: Path):
 # -- what hostile builds leave ---------------------------------------------------------
 
 
+def test_a_file_of_holes_costs_what_is_written_of_it(tmp_path: Path):
+    (tmp_path / "layer").mkdir()
+    with (tmp_path / "layer" / "vast").open("wb") as file:
+        file.truncate(1 << 42)
+        nothing = digest(tmp_path / "layer", BASE)
+        os.pwrite(file.fileno(), b"something", 1 << 41)
+        something = digest(tmp_path / "layer", BASE)
+        os.pwrite(file.fileno(), b"otherwise", 1 << 41)
+        assert len({nothing, something, digest(tmp_path / "layer", BASE)}) == 3
+        file.truncate(1 << 43)
+        assert digest(tmp_path / "layer", BASE) != something
+
+
 def test_a_link_out_of_the_layer_is_not_followed(tmp_path: Path):
     secret = tmp_path / "secret"
     secret.mkdir()
