@@ -21,12 +21,14 @@ SCRATCH = Path("/var/tmp")
 # what parts instances on one machine: the second byte of their addresses, and all that follows
 # from it. Ports lie below those that outgoing connections get, also while a daemon restarts.
 OCTETS = range(130, 255)
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PORTS = ("ssh_port", "http_port", "https_port")
 FIRST_PORT, PORTS_EACH = 20_000, 10
 OCTET_S = 120.0
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
-_claimed: deque[IO[str]] = deque(maxlen=6)
+_claimed: deque[IO[str]] = deque(maxlen=80 // WORKERS)
 
 # a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,7 +61,7 @@ def claimed_octet() -> int:
     CLAIMS.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + OCTET_S
     while time.monotonic() < deadline:
-        free = sorted(set(OCTETS) - octets_in_use())
+        free = sorted(set(OCTETS[WORKER::WORKERS]) - octets_in_use())
         secrets.SystemRandom().shuffle(free)
         if (octet := first_claimed(free)) is not None:
             return octet

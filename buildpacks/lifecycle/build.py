@@ -36,9 +36,9 @@ def build(
     `layers`. files: small files of the app whose text is a result, by its name.
     again: the same push a second time, so that what has been said is not.
     """
-    provided = unpack_source(place, have)
+    unpack_source(place, have)
     say.to(None if again else 1)
-    leave_out(place, provided)
+    leave_out(place)
     chosen = order.steps(place, named)
     debian.known = have
     plan = planned(place, chosen)
@@ -74,28 +74,18 @@ def detect(place: Place, result_dir: str, named: list[dict[str, Any]]) -> int:
     return 0
 
 
-def unpack_source(place: Place, have: list[Any]) -> set[str]:
-    """The commit into the build directory, without what the layers below provide: these paths."""
+def unpack_source(place: Place, have: list[Any]) -> None:
+    """The commit into the build directory, without what the layers below provide."""
     provided = {path for layer in have for path in layer.get("provides", ())}
     ignored: set[str] = set()
     unpack(sys.stdin.buffer, place.build_dir, wanted=not_provided(provided, ignored))
     for path in sorted(ignored):
-        committed(path)
-    return provided
+        say.warning(f"{path} is in the repository, but is made anew by the build: left out")
+        say.warning(f"remove it with: git rm -r --cached {path}, and name it in .gitignore")
 
 
-def committed(path: str) -> None:
-    say.warning(f"{path} is in the repository, but is made anew by the build: left out")
-    say.warning(f"remove it with: git rm -r --cached {path}, and name it in .gitignore")
-
-
-def leave_out(place: Place, provided: set[str]) -> None:
-    """What .slugignore names, and virtual environments, which are of somebody's own machine."""
-    for item in list(os.scandir(place.build_dir)):
-        own = item.is_dir(follow_symlinks=False) and item.name not in provided
-        if own and os.path.isfile(os.path.join(item.path, "pyvenv.cfg")):
-            shutil.rmtree(item.path)
-            committed(item.name)
+def leave_out(place: Place) -> None:
+    """What .slugignore names."""
     if removed := slugignore.apply(place.build_dir):
         say.detail(f".slugignore left out {removed} files and folders")
 

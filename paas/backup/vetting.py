@@ -27,6 +27,7 @@ from paas.model import (
     limits,
     maintenance,
     names,
+    plugin,
     ports,
     reference,
     route,
@@ -243,6 +244,14 @@ def timed(row: Row) -> None:
     known(job.ID.fullmatch(row["job_id"]), "what a job is called")
 
 
+def installed(row: Row) -> None:
+    """Its files do not come: it is missing until root fetches it again."""
+    known(plugin.NAME.fullmatch(row["name"]), "what a plugin is called")
+    known(row["kind"] in list(plugin.SourceKind), "how a plugin is fetched")
+    known(not row["address"].startswith("-"), "where a plugin comes from")
+    known(not row["committish"] or plugin.COMMITTISH.fullmatch(row["committish"]), "a commit")
+
+
 def setting(row: Row) -> None:
     """Whether it makes sense is asked of those who set it, when it is taken in."""
     for part in (row["namespace"], row["key"]):
@@ -273,6 +282,7 @@ RULES: Mapping[str, Callable[[Row], None]] = {
     "maintenance_pages": page,
     "named_images": named_image,
     "networks": shared_network,
+    "plugins": installed,
     "port_mappings": port_mapping,
     "process_states": anything,  # never taken
     "properties": setting,

@@ -37,6 +37,8 @@ HASH = "$2b$10$hbK/.UuarxLAnHTz.yhuZelhvF7gqydPZMAjo4BeMXjMKsD0Ihlcq"
 REDIRECT = {"source": "a.test", "destination": "b.test", "code": 301}
 BUILD = {"name": "0123456789abcd", "kind": "build", "status": "failed", "revision": "c" * 40,
          "phases": [["build", 1.5], ["release", 2]]}  # fmt: skip
+PLUGIN = {"name": "freeze", "kind": "git", "address": "https://example.org/freeze.git",
+          "committish": "v1"}  # fmt: skip
 KEY = {"name": "alice", "type": KIND, "blob": BLOB, "roles": "admin"}
 
 
@@ -73,6 +75,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("maintenance_pages", PAGE),
     ("builds", BUILD),
     ("jobs", {"job_id": Job("date", "@daily").id, "suspended": False}),
+    ("plugins", PLUGIN),
 ]
 ASTRAY = "../../../etc/cron.d/x"
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -138,6 +141,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("builds", {**BUILD, "phases": [["build", "long"]]}),
     ("builds", {**BUILD, "phases": "long"}),
     ("jobs", {"job_id": ASTRAY}),
+    ("plugins", {**PLUGIN, "name": ASTRAY}),
+    ("plugins", {**PLUGIN, "kind": "grand"}),
+    ("plugins", {**PLUGIN, "address": "--upload-pack=x"}),
+    ("plugins", {**PLUGIN, "committish": "--upload-pack=x"}),
     ("properties", {"namespace": "ps\n", "key": "priority", "value": "1"}),
     ("properties", {"namespace": "ps", "key": "priority", "value": "\0"}),
 ]

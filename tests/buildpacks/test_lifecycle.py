@@ -56,14 +56,6 @@ def test_python_comes_before_node_and_both_can_be_chosen(sandbox):
         assert site.get().status == 200
 
 
-def test_a_committed_virtual_environment_is_left_out_whatever_it_is_called(sandbox):
-    files = {"Procfile": "web: x\n", "env/pyvenv.cfg": "home = /usr/bin\n", "env/lib/a.py": ""}
-    built = sandbox.build(files)
-    assert "env is in the repository, but is made anew by the build: left out" in built.output
-    assert "git rm -r --cached env" in built.output
-    assert not (built.app / "env").exists()
-
-
 def test_a_buildpack_that_is_not_there_is_refused(sandbox):
     failed = sandbox.build({"Procfile": "web: x\n"}, buildpacks=["lifecycle"])
     assert failed.status == 1

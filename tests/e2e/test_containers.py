@@ -60,14 +60,14 @@ def test_a_container_is_kept_as_an_image_and_deployed(platform: Instance, change
 
 
 def test_an_app_of_buildpacks_is_kept_with_what_it_wrote(platform: Instance):
-    platform.repository("kept").deploy({"index.html": "as built"})
-    platform.ok("enter", "kept", "web", "sh", "-c", "echo later > /app/index.html")
-    platform.ok("containers:commit", "kept", "web", "team/kept")
-    platform.ok("apps:create", "kept-again")
-    text = platform.ok("git:from-image", "kept-again", "team/kept")
+    platform.repository("committed").deploy({"index.html": "as built"})
+    platform.ok("enter", "committed", "web", "sh", "-c", "echo later > /app/index.html")
+    platform.ok("containers:commit", "committed", "web", "team/kept")
+    platform.ok("apps:create", "committed-again")
+    text = platform.ok("git:from-image", "committed-again", "team/kept")
     assert "Application deployed" in text
-    assert platform.ok("run", "kept-again", "--", "cat", "/app/index.html") == "later\n"
-    inspected = json.loads(platform.ok("ps:inspect", "kept-again"))[0]
+    assert platform.ok("run", "committed-again", "--", "cat", "/app/index.html") == "later\n"
+    inspected = json.loads(platform.ok("ps:inspect", "committed-again"))[0]
     assert inspected["running"]
 
 

@@ -96,12 +96,12 @@ def test_a_worker_is_checked_too_and_a_failure_may_call_a_command(platform: Inst
     ]
     formation = {"worker": {"quantity": 1}}
     app_json = json.dumps({"healthchecks": {"worker": worker}, "formation": formation})
-    output = platform.repository("watched").fail({**WITH_WORKER, "app.json": app_json})
+    output = platform.repository("watchful").fail({**WITH_WORKER, "app.json": app_json})
     assert "worker.1 failed its health check 2 times: `sh -c" in output
     assert "exited with code 3" in output
     assert "looked" in output
     assert "called after it" in output or "onFailure" in output
-    assert platform.get("watched").status_code == 404
+    assert platform.get("watchful").status_code == 404
 
 
 def test_the_old_checks_file_is_read(platform: Instance):

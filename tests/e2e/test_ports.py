@@ -46,11 +46,11 @@ def test_a_second_port_is_opened_and_closed(platform: Instance, double: str):
 
 
 def test_an_app_listens_where_its_ordinary_port_leads(platform: Instance):
-    repository = platform.repository("elsewhere")
+    repository = platform.repository("ported")
     repository.deploy({"Procfile": "web: python3 -m http.server $PORT", "page": "one"})
-    platform.ok("ports:set", "elsewhere", "http:80:7000")
-    assert platform.get("elsewhere", "/page").text == "one"
-    assert platform.ok("enter", "elsewhere", "web", "sh", "-c", "echo $PORT").strip() == "7000"
+    platform.ok("ports:set", "ported", "http:80:7000")
+    assert platform.get("ported", "/page").text == "one"
+    assert platform.ok("enter", "ported", "web", "sh", "-c", "echo $PORT").strip() == "7000"
 
 
 def test_ports_of_the_server_are_refused(platform: Instance, double: str):

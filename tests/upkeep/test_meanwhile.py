@@ -62,7 +62,7 @@ def test_everything_goes_on_while_space_is_freed_and_every_kept_release_is_whole
     repositories = {app: instance.repository(app) for app in apps}
     for app, repository in repositories.items():
         files = WITH_PACKAGE if app.startswith("twin") else FILES
-        repository.deploy({**files, "page.txt": f"{app}-0"})
+        repository.deploy({**files, "name.txt": app, "page.txt": f"{app}-0"})
         for number in (1, 2):
             instance.ok("config:set", app, f"ROUND={number}")
     until = time.monotonic() + SECONDS
