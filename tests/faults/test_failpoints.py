@@ -10,7 +10,18 @@ from tests.faults.operations import OPERATIONS
 from tests.faults.stage import Stage
 
 # steps that have fault tests of their own: what is no operation on one app, or takes long
-ELSEWHERE = ("backup", "restore", "clone", "image", "incoming", "merge", "checks", "cron", "volume", "collect")
+ELSEWHERE = (
+    "backup",
+    "restore",
+    "clone",
+    "image",
+    "incoming",
+    "merge",
+    "checks",
+    "cron",
+    "volume",
+    "collect",
+)
 # only passed by a push that waited: see test_pushes.py
 WAITED = "landing.back"
 
