@@ -20,6 +20,7 @@ from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
 from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.disk import DiskWatch
+from paas.engines.embedded.ends import Ends, tell
 from paas.engines.embedded.exits import ExitWatch, classify
 from paas.engines.embedded.index import Index
 from paas.engines.embedded.reconcile import Sweep
@@ -55,8 +56,7 @@ class EmbeddedEngine:
         self._stillness = Stillness(self._cgroups, self._directories)
         self._directories.make()
         self._index = Index(self._directories, self._cgroups)
-        self._listeners: list[Callable[[Container], None]] = []
-        self._unheard: list[Container] = []
+        self._ends = Ends(self._index.lock)
         self._exits = ExitWatch(self._directories.exits, self._ended)
         for container in self._index.load():
             self._stillness.let_go(container.id)
@@ -161,8 +161,7 @@ class EmbeddedEngine:
         self._exits.forget(container_id)
         self._bundles.take_down(container_id)
         self._index.drop(container_id)
-        with self._index.lock:
-            self._unheard = [one for one in self._unheard if one.id != container_id]
+        self._ends.forget(container_id)
 
     # -- in the foreground -----------------------------------------------------------
 
@@ -366,22 +365,14 @@ class EmbeddedEngine:
 
     def on_exit(self, listener: Callable[[Container], None]) -> None:
         """Have listener called of every end, those that came before any listener first."""
-        with self._index.lock:
-            self._listeners.append(listener)
-            missed = list(self._unheard)  # until they are removed: the next one hears of them too
-        for container in missed:
-            tell(listener, container)
+        self._ends.listen(listener)
 
     def _ended(self, container_id: str, code: int) -> None:
         entry = self._index.entry(container_id)
         if entry is None:
             return
         status = classify(code, self._index.fresh_kills(entry), stopped=entry.stopping)
-        with self._index.lock:
-            container = self._index.end(entry, status)
-            listeners = tuple(self._listeners)
-            if not listeners:
-                self._unheard.append(container)
+        container, listeners = self._ends.come(lambda: self._index.end(entry, status))
         log.info("%s of %s %s", container.spec.hostname, container.spec.app, status.reason)
         for listener in listeners:
             tell(listener, container)
@@ -402,11 +393,3 @@ class EmbeddedEngine:
     def list(self, app: str | None = None) -> list[Container]:
         """Every container not yet removed, oldest first."""
         return self._index.containers(app)
-
-
-def tell(listener: Callable[[Container], None], container: Container) -> None:
-    """Call a listener; its failure is its own."""
-    try:
-        listener(container)
-    except Exception:
-        log.exception("a listener failed on the end of %s", container.id)
