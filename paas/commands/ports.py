@@ -9,7 +9,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import app_argument, format_option, no_restart_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import fleet, opening, pipeline, ports
+from paas.deploy import fleet, opening, operations, ports
 from paas.deploy.boot import WEB
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
@@ -139,7 +139,7 @@ def change(
         context.console.warn(f"PORT is {listens} from the next start of {app.name} on")
         return
     try:
-        pipeline.restart(platform, app.name, context.console, WEB, actor=context.caller.name)
+        operations.restart(platform, app.name, context.console, WEB, actor=context.caller.name)
     except PaasError:
         context.console.warn("The mappings are changed, but the containers before still serve")
         raise

@@ -21,7 +21,7 @@ from paas.commands.parameters import (
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.cron import running
-from paas.deploy import freezing, hold, order, pipeline, policies, receive, route
+from paas.deploy import freezing, hold, operations, order, pipeline, policies, receive, route
 from paas.deploy.source import PROCFILE
 from paas.errors import UsageError
 from paas.model.app import App
@@ -60,7 +60,7 @@ def scale(
         context.platform.store.formation.set(app, {**before, **wanted})
         context.record("ps", f"Scale {shown}, from the next deploy on", app)
     else:
-        pipeline.scale(
+        operations.scale(
             context.platform, app.name, wanted, context.console, actor=context.caller.name
         )
 
@@ -101,7 +101,7 @@ def restart(
         raise UsageError("--all takes no process type")
 
     def one(given: Context, chosen: App) -> None:
-        pipeline.restart(
+        operations.restart(
             given.platform, chosen.name, given.console, process, actor=given.caller.name
         )
 
@@ -109,11 +109,11 @@ def restart(
 
 
 def start_one(context: Context, app: App) -> None:
-    pipeline.start(context.platform, app.name, context.console, actor=context.caller.name)
+    operations.start(context.platform, app.name, context.console, actor=context.caller.name)
 
 
 def stop_one(context: Context, app: App) -> None:
-    pipeline.stop(context.platform, app.name, context.console, actor=context.caller.name)
+    operations.stop(context.platform, app.name, context.console, actor=context.caller.name)
     if jobs := running.stop_all(context.platform, app):
         context.record("ps", f"Stop {jobs} running jobs", app)
         context.console.step(f"Stopped {jobs} running jobs of {app.name}")

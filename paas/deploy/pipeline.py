@@ -1,8 +1,7 @@
 """The pipeline: the one place that knows the order of a deploy's steps.
 
-Every operation on a running app is here too, as the tail of the same story. Each
-holds the app's lock, so that a second one waits its turn. How an app comes to be, gets
-another name and ends is told in lifetime.
+Each deploy holds the app's lock, so that a second one waits its turn. What is done to an
+app that runs is told in operations; how one comes to be, gets another name and ends, in lifetime.
 """
 
 import logging
@@ -18,7 +17,6 @@ from paas.deploy import (
     builds,
     earlier,
     ending,
-    fleet,
     landing,
     policies,
     ports,
@@ -29,14 +27,14 @@ from paas.deploy import (
 )
 from paas.deploy.images import pushing
 from paas.deploy.notes import Note, noted
-from paas.deploy.roll import ALONE, Also, missing, roll
+from paas.deploy.roll import ALONE, Also, roll
 from paas.deploy.source import inspect
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model import app_json
 from paas.model.app import App
 from paas.model.build import BuildKind
-from paas.model.occasion import AppStarting, AppStopped, CommitReceived
+from paas.model.occasion import CommitReceived
 from paas.model.ports import HTTP, HTTPS, USUAL
 from paas.model.push import Push
 from paas.model.release import Image, Release
@@ -260,103 +258,6 @@ def urls(platform: Platform, app: App) -> list[str]:
     return telling.urls(platform, app, found)
 
 
-# -- operations on a running app -------------------------------------------------------
-
-
-def restart(
-    platform: Platform,
-    name: str,
-    console: Console,
-    process_type: str | None = None,
-    *,
-    actor: str = "paas",
-) -> None:
-    """New containers of the current release in place of the running ones."""
-    with (
-        builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
-        operation(platform, name, console) as app,
-        noted(platform, name, actor, "ps", f"Restart {process_type or ''}".strip()),
-    ):
-        current = deployed(platform, app)
-        with marked_stopped(platform, app, False):
-            wanted = boot.wanted(platform, app, current)
-            fresh = [slot for slot in wanted if process_type in (None, slot.process)]
-            if not fresh:
-                raise PaasError(
-                    f"{name} runs no {process_type or 'process'}", f"scale it: paas ps:scale {name}"
-                )
-            roll(platform, app, current, fresh, console)
-
-
-def start(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
-    """Start what should run and does not."""
-    platform.plugins.allow(AppStarting(name), actor, console)
-    with (
-        builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
-        operation(platform, name, console) as app,
-        noted(platform, name, actor, "ps", "Start"),
-    ):
-        current = deployed(platform, app)
-        with marked_stopped(platform, app, False):
-            adjust(platform, app, current, console)
-
-
-def stop(platform: Platform, name: str, console: Console, *, actor: str = "paas") -> None:
-    """Stop every process; the domains show a page that says so."""
-    with (
-        operation(platform, name, console) as app,
-        noted(platform, name, actor, "ps", "Stop"),
-    ):
-        current = deployed(platform, app)
-        present = fleet.in_service(platform, app)
-        with marked_stopped(platform, app, True):
-            roll(platform, app, current, (), console)
-        console.step(f"Stopped {len(present)} containers of {name}")
-    platform.plugins.happened(AppStopped(name), actor, console)
-
-
-def scale(
-    platform: Platform, name: str, counts: dict[str, int], console: Console, *, actor: str = "paas"
-) -> None:
-    """Run this many of each process type; what runs already is left alone."""
-    with (
-        operation(platform, name, console) as app,
-        noted(platform, name, actor, "ps", f"Scale {shown(counts)}"),
-    ):
-        current = platform.store.releases.current(app)
-        if current is not None:
-            refuse_unknown_types(current, counts)
-        formation = platform.store.formation.get(app)
-        before = formation.counts
-        if any(count > formation.count(kind) for kind, count in counts.items()):
-            room.admit(platform, name, f"scaling {name} up", console)
-        failpoint("scale.begin")
-        try:
-            platform.store.formation.set(app, {**before, **counts})
-            failpoint("scale.counted")
-            if current is not None:
-                adjust(platform, app, current, console)
-        except BaseException:
-            attempt(platform.store.formation.set, app, dict(before))
-            raise
-
-
-def shown(counts: dict[str, int]) -> str:
-    return " ".join(f"{kind}={count}" for kind, count in counts.items())
-
-
-def refuse_unknown_types(current: Release, counts: dict[str, int]) -> None:
-    known = sorted(kind for kind in current.image.processes if kind != "release")
-    for kind, count in counts.items():
-        if kind not in known and count:
-            raise PaasError(f"there is no process type {kind}", f"this app has: {', '.join(known)}")
-
-
-def adjust(platform: Platform, app: App, current: Release, console: Console) -> None:
-    """Start missing containers and retire surplus ones."""
-    roll(platform, app, current, missing(platform, app, current), console)
-
-
 # -- what they share -------------------------------------------------------------------
 
 
@@ -377,17 +278,6 @@ def operation(
             raise PaasError(f"{name} is not all here yet", "wait until it is restored or copied")
         with prune.tidied(platform, app):
             yield app
-
-
-@contextmanager
-def marked_stopped(platform: Platform, app: App, stopped: bool) -> Iterator[None]:
-    """The app marked as stopped, or as not; as it was before when the block fails."""
-    platform.store.apps.stopped(app, stopped)
-    try:
-        yield
-    except BaseException:
-        attempt(platform.store.apps.stopped, app, app.stopped)
-        raise
 
 
 def attempt(function: Callable[..., object], *arguments: object) -> None:

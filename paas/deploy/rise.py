@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from paas.console import Console, silent
 from paas.deploy import again, arriving, order
 from paas.deploy.notes import noted
-from paas.deploy.pipeline import adjust, cut, operation, tail
+from paas.deploy.operations import adjust
+from paas.deploy.pipeline import cut, operation, tail
 from paas.errors import PaasError, of_disk
 from paas.model.app import App
 from paas.platform import Platform

@@ -340,8 +340,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     vars(recorder)["create"] = lifetime.create
     monkeypatch.setattr("paas.commands.apps.lifetime", recorder)
-    for noun in ("config", "ports", "ps", "releases"):
-        monkeypatch.setattr(f"paas.commands.{noun}.pipeline", recorder)
+    for name in ("config.pipeline", "ports.operations", "ps.pipeline", "ps.operations",
+                 "releases.pipeline"):  # fmt: skip
+        monkeypatch.setattr(f"paas.commands.{name}", recorder)
     return recorder
 
 

@@ -116,7 +116,7 @@ def test_what_several_apps_say_at_once_stands_together(
         if name == "app-2":
             raise PaasError("it is broken")
 
-    monkeypatch.setattr(ps.pipeline, "restart", restart)
+    monkeypatch.setattr(ps.operations, "restart", restart)
     said = admin.fails("ps:restart", "--all", "--parallel", "3")
     lines = said.out.splitlines()
     pairs = [lines[at : at + 2] for at in range(0, len(lines), 2)]
