@@ -12,7 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
-from images import layout, untar
+from images import untar
+from images.importing import unpacked
 from lifecycle import results, say, slugignore
 from lifecycle.say import Failure
 from lifecycle.unpack import unpack
@@ -25,7 +26,7 @@ WORKSPACE, LAYERS, PLATFORM = order.WORKSPACE, "/layers", "/platform"
 KEPT = "/cache/cnb"
 CACHE, LAYOUT = f"{KEPT}/layers", f"{KEPT}/layout"
 VARIABLES = "/config/env"
-OUT, RESULT = "/out", "/result"
+RESULT = "/result"
 METADATA = "io.buildpacks.build.metadata"
 LABEL_BYTES = 1 << 20
 CODES = {  # platform.md, "Outputs" of each phase
@@ -43,7 +44,7 @@ NOISE = re.compile(
 )
 
 
-def build(options: dict[str, Any]) -> int:
+def build(options: dict[str, Any]) -> None:
     """The whole build, of the commit on standard input; its image's layers are in /out."""
     uid = options["uid"]
     workplace()
@@ -59,7 +60,7 @@ def build(options: dict[str, Any]) -> int:
     budget = untar.Budget(options["bytes"], options["entries"])
     known = set(options["known"])
     layers = [
-        unpacked(number, blob, blobs, budget, reused=blob.digest in known)
+        unpacked(blobs, number, blob, budget, reused=blob.digest in known)
         for number, blob in enumerate(image.blobs[1:])  # above the run image
     ]
     results.write(
@@ -72,7 +73,6 @@ def build(options: dict[str, Any]) -> int:
             "processes": processes(image.config),
         },
     )
-    return 0
 
 
 def workplace() -> None:
@@ -198,20 +198,6 @@ def run(name: str, words: list[str], uid: int) -> None:
 
 
 # -- what it made ---------------------------------------------------------------------------
-
-
-def unpacked(
-    number: int, blob: layout.Blob, blobs: str, budget: untar.Budget, *, reused: bool
-) -> dict[str, Any]:
-    """One layer in /out/<number>, or nothing there when the daemon has it already."""
-    said = {"digest": blob.digest, "diff_id": blob.diff_id, "reused": reused, "opaque": []}
-    if reused:
-        return said
-    target = os.path.join(OUT, str(number))
-    os.mkdir(target, 0o755)
-    with layout.opened(blobs, blob, budget.left_bytes) as stream:
-        opaque = untar.unpack(stream, target, budget)
-    return {**said, "opaque": opaque}
 
 
 def processes(config: dict[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ def fetched() -> str:
     )
 
 
-def install(options: dict[str, Any]) -> int:
+def install(options: dict[str, Any]) -> None:
     """Build the programs into options["out"]."""
     say.step("Building the lifecycle of Cloud Native Buildpacks; this is done once")
     target = os.path.join(options["out"], PLACE)
@@ -58,4 +58,3 @@ def install(options: dict[str, Any]) -> int:
         )
     for phase in PHASES:
         os.symlink("lifecycle", f"{target}/{phase}")
-    return 0

@@ -38,7 +38,7 @@ NOISE = ("--> ", "COMMIT ", "Successfully tagged", "Error: ", "subprocess exited
 TAIL = 200
 
 
-def build(options: dict[str, Any]) -> int:
+def build(options: dict[str, Any]) -> None:
     """The whole build; what can be kept for the next one is told also when it failed."""
     os.makedirs(CONTEXT)
     unpack(sys.stdin.buffer, CONTEXT)
@@ -54,7 +54,6 @@ def build(options: dict[str, Any]) -> int:
     )
     if failure is not None:
         raise failure
-    return 0
 
 
 def configure(capabilities: list[str]) -> None:

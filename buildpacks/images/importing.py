@@ -12,33 +12,36 @@ OUT = "/out"
 RESULT = "/result"
 
 
-def import_image(options: dict[str, Any]) -> int:
+def import_image(options: dict[str, Any]) -> None:
     """Everything of one image, for the daemon to take over; see `result` for what it is told."""
     fetched = fetch.fetch(options["source"], FOLDER, options["bytes"])
     image = layout.read(FOLDER)
     budget = untar.Budget(options["bytes"], options["entries"])
-    layers = [
-        unpacked(number, blob, budget, reused=blob.digest in fetched.reused)
-        for number, blob in enumerate(image.blobs)
-    ]
+    layers = []
+    for number, blob in enumerate(image.blobs):
+        reused = blob.digest in fetched.reused
+        if not reused:
+            say.detail(f"Unpacking layer {number + 1}")
+        layers.append(unpacked(FOLDER, number, blob, budget, reused=reused))
     results.write(
         RESULT,
         "image",
         {"digest": fetched.digest or image.digest, "config": image.config, "layers": layers},
     )
-    return 0
 
 
 def unpacked(
-    number: int, blob: layout.Blob, budget: untar.Budget, *, reused: bool
+    folder: str, number: int, blob: layout.Blob, budget: untar.Budget, *, reused: bool
 ) -> dict[str, Any]:
-    """One layer in /out/<number>, or nothing there when the daemon has it already."""
+    """One layer of an image whose blobs are in a folder, in /out/<number>.
+
+    Nothing is there when the daemon has it already.
+    """
     said = {"digest": blob.digest, "diff_id": blob.diff_id, "reused": reused, "opaque": []}
     if reused:
         return said
     target = os.path.join(OUT, str(number))
     os.mkdir(target, 0o755)
-    say.detail(f"Unpacking layer {number + 1}")
-    with layout.opened(FOLDER, blob, budget.left_bytes) as stream:
+    with layout.opened(folder, blob, budget.left_bytes) as stream:
         opaque = untar.unpack(stream, target, budget)
     return {**said, "opaque": opaque}

@@ -22,11 +22,10 @@ PAUSES_S = (1, 5)
 FINAL = ("wants a login", "there is no such image", "is not trusted", "without TLS", "blob")
 
 
-def push(options: dict[str, Any]) -> int:
+def push(options: dict[str, Any]) -> None:
     """Copy the layout to each of the references; a registry that is not there is tried again."""
     for reference in options["references"]:
         patiently(reference, insecure=options["insecure"])
-    return 0
 
 
 def patiently(reference: str, *, insecure: bool) -> None:
@@ -51,7 +50,7 @@ def copy(reference: str, *, insecure: bool) -> None:
     run([*words, LAYOUT, f"docker://{reference}"], f"{reference} cannot be pushed")
 
 
-def login(options: dict[str, Any]) -> int:
+def login(options: dict[str, Any]) -> None:
     """Ask a registry whether it takes a name and a password."""
     words = ["skopeo", "login", "--authfile", "/work-auth.json", "--password-stdin"]
     if options["insecure"]:
@@ -66,4 +65,3 @@ def login(options: dict[str, Any]) -> int:
         )
     if done.returncode != 0:
         raise told(f"no login at {options['server']}", done.stderr.decode(errors="replace"))
-    return 0

@@ -2,7 +2,8 @@
 
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from paas.deploy import policies
@@ -191,3 +192,23 @@ def manifest_text(
     if entry.size > MANIFEST_BYTES:
         raise PaasError(f"{name} is {entry.size:,} bytes; at most {MANIFEST_BYTES:,} are read")
     return content(platform, push, entry).decode(errors="replace")
+
+
+@contextmanager
+def tar_of(
+    platform: Platform, source: Source, paths: Sequence[str] = (), more: Sequence[str] = ()
+) -> Iterator[int]:
+    """A descriptor to read a tar of the commit from, or of some paths of it.
+
+    more: options of git archive's that add files of ours.
+    """
+    push = source.push
+    child = platform.repositories.archive(
+        push.app, push.new, push.environment, paths, source.root, more
+    )
+    try:
+        assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
+        yield child.stdout.fileno()
+    finally:
+        child.kill()
+        child.communicate()

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from paas.console import Console
 from paas.deploy import build_config, environment, policies, stacks, standins
 from paas.deploy.output import BuildOutput
-from paas.deploy.source import Source
+from paas.deploy.source import Source, tar_of
 from paas.deploy.stacks import Base
 from paas.disk import Level
 from paas.engines.base import Streams
@@ -178,17 +178,9 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
         with os.fdopen(reader, "rb") as empty:
             yield empty.fileno()
         return
-    push = shop.source.push
     more = git_dir(shop) if paths is None else ()
-    child = shop.platform.repositories.archive(
-        shop.app.name, push.new, push.environment, paths or (), shop.source.root, more
-    )
-    try:
-        assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
-        yield child.stdout.fileno()
-    finally:
-        child.kill()
-        child.communicate()
+    with tar_of(shop.platform, shop.source, paths or (), more) as stdin:
+        yield stdin
 
 
 def git_dir(shop: Workshop) -> tuple[str, ...]:

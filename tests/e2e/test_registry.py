@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import SCRATCH, own_settings
 from tests.e2e import images
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, running
 from tests.e2e.registry import Registry, registry
 
 OCI = "application/vnd.oci.image.manifest.v1+json"
@@ -27,17 +27,8 @@ def hub() -> Iterator[Registry]:
 def house(hub: Registry) -> Iterator[Instance]:
     """A platform that knows the registry speaks without TLS."""
     settings = own_settings(boot_timeout_s=10.0, drain_s=1.0, stop_grace_s=1.0, check_wait_s=0.2)
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.variables["PAAS_INSECURE_REGISTRIES"] = hub.server
-    instance.make_key()
-    try:
-        instance.start()
-        instance.ok("ssh-keys:add", "tester", stdin=instance.key.with_suffix(".pub").read_bytes())
+    with running(settings, {"PAAS_INSECURE_REGISTRIES": hub.server}) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from paas.deploy import build_config, packs, policies, stacks, standins, worksho
 from paas.deploy.images import bench as benches
 from paas.deploy.images.bench import Bench, Work
 from paas.deploy.images.importing import DIGEST_SHOWN, blobs, taken
-from paas.deploy.source import Source, manifest_text
+from paas.deploy.source import Source, manifest_text, tar_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image import accounts
@@ -33,6 +33,7 @@ from paas.platform import Platform
 NAMESPACE = "builder-pack"
 PATH_PROPERTY, GIVEN_PROPERTY = "projecttoml-path", "buildpacks-dir"
 DESCRIPTOR = "project.toml"
+PROGRAM = "cnb"
 GIVEN_INSIDE = "/buildpacks-given"
 MADE_OF = ("cnb/install.py", "cnb/lifecycle/go.mod", "cnb/lifecycle/go.sum", "go/install.py")
 INSTALL_BYTES = 4 << 30
@@ -105,8 +106,9 @@ def work_of(bench: Bench, config: Mapping[str, str], known: Sequence[str], out: 
     if given:
         mounts.append(Mount(packs.folder(settings, given), GIVEN_INSIDE))
     return Work(
-        "cnb-build",
+        "build",
         options,
+        program=PROGRAM,
         mounts=tuple(mounts),
         disk_bytes=platform.disk.allowance(settings.build_disk_bytes),
         words="the build",
@@ -133,17 +135,9 @@ def environment(platform: Platform, app: App | None) -> dict[str, str]:
 
 def run(bench: Bench, source: Source, work: Work) -> dict[str, Any]:
     """Run the build with the commit; what it says of the image."""
-    push = source.push
-    child = bench.platform.repositories.archive(
-        push.app, push.new, push.environment, (), source.root
-    )
-    try:
-        assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
-        found: dict[str, Any] = benches.run(bench, work, child.stdout.fileno())["image"]
-        return found
-    finally:
-        child.kill()
-        child.communicate()
+    with tar_of(bench.platform, source) as stdin:
+        found: dict[str, Any] = benches.run(bench, work, stdin)["image"]
+    return found
 
 
 # -- the lifecycle ---------------------------------------------------------------------------
@@ -161,8 +155,9 @@ def installed(platform: Platform, console: Console) -> Layer:
             return found
         with benches.bench(platform, None, console) as bench, benches.drafts(bench) as out:
             work = Work(
-                "cnb-install",
+                "install",
                 {"out": "/out/layer"},
+                program=PROGRAM,
                 mounts=(Mount(out, "/out", read_only=False),),
                 disk_bytes=INSTALL_BYTES,
                 words="building the lifecycle",

@@ -20,7 +20,7 @@ from paas.deploy.images.bench import Bench, Work
 from paas.deploy.images.importing import each_once
 from paas.deploy.images.shelf import Book, Shelf
 from paas.deploy.images.steps_kept import Kept
-from paas.deploy.source import Source, manifest_text
+from paas.deploy.source import Source, manifest_text, tar_of
 from paas.engines.embedded import seccomp
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -164,16 +164,8 @@ def work_of(
 
 def built(bench: Bench, source: Source, work: Work) -> tuple[dict[str, Any], PaasError | None]:
     """Run the build with the commit; what it reports, also when it failed."""
-    push = source.push
-    child = bench.platform.repositories.archive(
-        push.app, push.new, push.environment, (), source.root
-    )
-    try:
-        assert child.stdout is not None  # noqa: S101 - git archive was asked to write there
-        results, error = benches.attempt(bench, work, child.stdout.fileno())
-    finally:
-        child.kill()
-        child.communicate()
+    with tar_of(bench.platform, source) as stdin:
+        results, error = benches.attempt(bench, work, stdin)
     return results["build"], error
 
 
