@@ -217,13 +217,20 @@ class Nginx:
 
     def _end_orphans(self) -> None:
         """Workers whose master was killed give the ports up and end what is under way."""
-        with contextlib.suppress(OSError, ValueError):
-            orphans = workers_of(int((self.run / "nginx.pid").read_text()))
-            for pid in orphans:
-                log.warning("nginx's worker %d has lost its master", pid)
+        orphans = self._orphans()
+        for pid in orphans:
+            log.warning("nginx's worker %d has lost its master", pid)
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT)
-            if orphans:
-                wait_until(self._ports_free, TERM_S)
+        if orphans:
+            wait_until(self._ports_free, TERM_S)
+
+    def _orphans(self) -> list[int]:
+        """Workers of the last master, which is not there any more."""
+        try:
+            return workers_of(int((self.run / "nginx.pid").read_text()))
+        except (OSError, ValueError):
+            return []
 
     def reload(self) -> None:
         """Have it read the current site; requests under way end on the old workers.
@@ -256,6 +263,11 @@ class Nginx:
                 log.info("nginx goes on after %s", number.name)
         if self._signal(signal.SIGKILL) and not self._gone(TERM_S):
             raise PaasError("nginx does not stop")
+        self._end_orphans()  # as a master that was killed leaves them
+        for pid in self._orphans():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self._orphans(), TERM_S)
         self.socket.unlink(missing_ok=True)
 
     def _signal(self, number: signal.Signals) -> bool:

@@ -84,6 +84,14 @@ def test_one_that_died_is_started_and_one_that_was_stopped_is_not(
     assert visitor.get("blog.test").text == "blog"
 
 
+def test_stopping_ends_workers_whose_master_was_killed(proxy: Proxy) -> None:
+    master, workers = processes(proxy)
+    with proxy._lock:  # so that it is not there again before
+        os.kill(master or 0, signal.SIGKILL)
+        proxy._nginx.stop()
+    assert wait_for(lambda: not any(Path("/proc", pid).exists() for pid in workers))
+
+
 def test_nginx_is_in_a_session_of_its_own(proxy: Proxy) -> None:
     pid = proxy._nginx.pid()
     assert pid is not None
