@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks import door
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance, Repository
+from tests.e2e.instance import Instance, Repository, running
 from tests.e2e.samples import PLAIN
 
 PROBES = Path(__file__).parent / "probes"
@@ -27,16 +27,8 @@ def platform() -> Iterator[Instance]:
         build_disk_bytes=320 << 20,
         push_max_bytes=64 << 20,
     )
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.make_key()
-    try:
-        instance.start()
-        instance.ok("ssh-keys:add", "tester", stdin=instance.key.with_suffix(".pub").read_bytes())
+    with running(settings) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 @pytest.fixture(scope="session")

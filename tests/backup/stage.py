@@ -13,7 +13,7 @@ from typing import Self
 from paas.settings import Settings
 from tests.backup import volume
 from tests.conftest import own_settings
-from tests.e2e.instance import REPOSITORY, Instance, Repository
+from tests.e2e.instance import REPOSITORY, Instance, Repository, running
 from tests.e2e.samples import PLAIN
 from tests.faults import invariants, traces
 from tests.faults.rows import read_apps
@@ -31,18 +31,10 @@ QUICK = {"boot_timeout_s": 20.0, "drain_s": 1.0, "stop_grace_s": 2.0, "check_wai
 def instance(**changes: object) -> Iterator[Instance]:
     """A running instance, with nothing of it left afterwards."""
     settings = own_settings(**{**QUICK, **changes})
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    made = Instance(settings)
-    made.variables["PAAS_FAILPOINTS"] = "on"
-    made.variables["PAAS_SUBNET_PREFIX"] = str(settings.subnet_prefix)
-    made.make_key()
-    try:
-        made.start()
-        made.ok("ssh-keys:add", "tester", stdin=made.key.with_suffix(".pub").read_bytes())
+    with running(
+        settings, {"PAAS_FAILPOINTS": "on", "PAAS_SUBNET_PREFIX": str(settings.subnet_prefix)}
+    ) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def fill(platform: Instance) -> dict[str, Repository]:

@@ -26,7 +26,7 @@ from tests.bench import (
 )
 from tests.bench.measuring import Outcome, as_json, table
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, running
 
 Measurement = Callable[[Instance, argparse.Namespace], Outcome]
 ROWS: dict[str, Measurement] = {
@@ -85,16 +85,8 @@ def arguments() -> argparse.Namespace:
 def private_instance() -> Iterator[Instance]:
     """A platform for the measurements alone."""
     settings = own_settings(push_max_bytes=1 << 30)
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.make_key()
-    try:
-        instance.start()
-        instance.ok("ssh-keys:add", "bench", stdin=instance.key.with_suffix(".pub").read_bytes())
+    with running(settings, key="bench") as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 def measured(name: str, given: argparse.Namespace) -> Outcome:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, running
 from tests.e2e.world import World
 
 
@@ -27,16 +27,8 @@ def platform() -> Iterator[Instance]:
     settings = replace(
         settings, buildpack_dirs=(str(folder),), ca_bundle=trusted, storage_roots=roots
     )
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.make_key()
-    try:
-        instance.start()
-        instance.ok("ssh-keys:add", "tester", stdin=instance.key.with_suffix(".pub").read_bytes())
+    with running(settings) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -194,6 +196,29 @@ class Instance:
             timeout=30,
             **options,  # type: ignore[arg-type]
         )
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    variables: Mapping[str, str] | None = None,
+    *,
+    within: tuple[str, ...] = (),
+    key: str = "tester",
+) -> Iterator[Instance]:
+    """An instance that runs and knows the tests' key by a name; nothing is left of it after."""
+    settings.state_dir.mkdir(parents=True)
+    settings.run_dir.mkdir(parents=True)
+    instance = Instance(settings)
+    instance.variables.update(variables or {})
+    instance.within = within
+    instance.make_key()
+    try:
+        instance.start()
+        instance.ok("ssh-keys:add", key, stdin=instance.key.with_suffix(".pub").read_bytes())
+        yield instance
+    finally:
+        instance.destroy()
 
 
 class Repository:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance, Repository
+from tests.e2e.instance import Instance, Repository, running
 from tests.faults.prober import Prober, fetch
 from tests.faults.rows import AppRow, read_apps
 
@@ -53,19 +53,8 @@ LASTING = "{app}.lasting.test"
 def faulty_instance(*within: str, **changes: object) -> Iterator[Instance]:
     """A daemon that allows failpoints; nothing of it is left afterwards. within: what runs it."""
     settings = own_settings(**{**QUICK, **changes})
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.variables["PAAS_FAILPOINTS"] = "on"
-    instance.within = within
-    instance.make_key()
-    try:
-        instance.start()
-        key = instance.key.with_suffix(".pub").read_bytes()
-        instance.ok("ssh-keys:add", "tester", stdin=key)
+    with running(settings, {"PAAS_FAILPOINTS": "on"}, within=within) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 def deployed(instance: Instance, app: str, files: Mapping[str, str] | None = None) -> Repository:

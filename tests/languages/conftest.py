@@ -7,7 +7,7 @@ import pytest
 
 from tests.buildpacks.conftest import build_root, sandbox
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, running
 
 __all__ = ("build_root", "platform", "sandbox")
 
@@ -17,13 +17,5 @@ def platform() -> Iterator[Instance]:
     settings = own_settings(boot_timeout_s=60.0, drain_s=2.0, stop_grace_s=3.0, check_wait_s=0.5)
     folder = settings.state_dir.parent / "buildpacks"
     settings = replace(settings, buildpack_dirs=(str(folder),))
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    instance = Instance(settings)
-    instance.make_key()
-    try:
-        instance.start()
-        instance.ok("ssh-keys:add", "tester", stdin=instance.key.with_suffix(".pub").read_bytes())
+    with running(settings) as instance:
         yield instance
-    finally:
-        instance.destroy()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance, Repository
+from tests.e2e.instance import Instance, Repository, running
 from tests.load.wire import Target
 
 APP = Path(__file__).with_name("app.py")
@@ -16,17 +16,8 @@ APP_FILES = {"server.py": APP.read_text(), "Procfile": "web: exec python3 server
 def own_instance(**settings: object) -> Iterator[Instance]:
     """A daemon and a proxy for this run; nothing of them is left afterwards."""
     made = own_settings(**settings)
-    made.state_dir.mkdir(parents=True)
-    made.run_dir.mkdir(parents=True)
-    instance = Instance(made)
-    instance.make_key()
-    try:
-        instance.start()
-        key = instance.key.with_suffix(".pub").read_bytes()
-        instance.ok("ssh-keys:add", "tester", stdin=key)
+    with running(made) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 def deployed(instance: Instance, app: str, instances: int) -> Repository:

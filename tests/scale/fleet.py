@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance, Repository
+from tests.e2e.instance import Instance, Repository, running
 
 APP = Path(__file__).with_name("app.py")
 FILES = {"server.py": APP.read_text(), "Procfile": "web: exec python3 -S -E server.py\n"}
@@ -23,18 +23,8 @@ def own_instance(
 ) -> Iterator[Instance]:
     """A daemon and a proxy for this run; nothing of them is left afterwards."""
     made = own_settings(**settings)
-    made.state_dir.mkdir(parents=True)
-    made.run_dir.mkdir(parents=True)
-    instance = Instance(made)
-    instance.variables.update(variables or {})
-    instance.make_key()
-    try:
-        instance.start()
-        key = instance.key.with_suffix(".pub").read_bytes()
-        instance.ok("ssh-keys:add", "tester", stdin=key)
+    with running(made, variables) as instance:
         yield instance
-    finally:
-        instance.destroy()
 
 
 class Fleet:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, running
 
 APP = """
 import http.server, os, sys
@@ -30,16 +30,8 @@ FILES = {"app.py": APP, "requirements.txt": "six==1.16.0\n", "Procfile": "web: p
 @pytest.fixture(scope="module")
 def instance() -> Iterator[Instance]:
     settings = own_settings(boot_timeout_s=20.0, drain_s=0.3, stop_grace_s=2.0, check_wait_s=0.2)
-    settings.state_dir.mkdir(parents=True)
-    settings.run_dir.mkdir(parents=True)
-    made = Instance(settings)
-    made.make_key()
-    try:
-        made.start()
-        made.ok("ssh-keys:add", "tester", stdin=made.key.with_suffix(".pub").read_bytes())
+    with running(settings) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def dependency_layers(instance: Instance) -> dict[str, bool]:
