@@ -28,7 +28,7 @@ FIRST_PORT, PORTS_EACH = 20_000, 10
 OCTET_S = 120.0
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
-_claimed: deque[IO[str]] = deque(maxlen=80 // WORKERS)
+_claimed: deque[IO[str]] = deque(maxlen=32 // WORKERS)
 
 # a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
