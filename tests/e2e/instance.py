@@ -233,8 +233,14 @@ class Repository:
         else:
             shutil.copytree(source, self.path, symlinks=True)
         self.git("init", "-q", "-b", "main")
-        url = f"ssh://paas@127.0.0.1:{instance.settings.ssh_port}/{app}"
-        self.git("remote", "add", "paas", url)
+        self.git("remote", "add", "paas", self._url(app))
+
+    def follow(self, name: str) -> None:
+        """Push to an app of another name from now on."""
+        self.git("remote", "set-url", "paas", self._url(name))
+
+    def _url(self, app: str) -> str:
+        return f"ssh://paas@127.0.0.1:{self.instance.settings.ssh_port}/{app}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -21,5 +21,6 @@ def stage(stages: list[Stage]) -> Stage:
     made = stages[0]
     if made.app != made.repository.app:
         made.instance.ok("apps:rename", made.app, made.repository.app)
+    made.repository.follow(made.repository.app)
     made.prober.take_failures()
     return made

@@ -45,6 +45,12 @@ def head(stage: Stage) -> str:
     return stage.repository.git("rev-parse", "main").stdout.decode().strip()
 
 
+def push(stage: Stage) -> Done:
+    """To what the app is called by now: a push to its old name would make another one."""
+    stage.repository.follow(stage.app)
+    return stage.repository.push()
+
+
 def page(stage: Stage) -> str:
     return stage.answer().page
 
@@ -69,7 +75,7 @@ def prepare_rollback(stage: Stage) -> tuple[str, str]:
     if before != (earlier := page_before(stage)):
         return before, earlier
     prepare_push(stage)
-    done = stage.repository.push()
+    done = push(stage)
     assert done.returncode == 0, done.stderr
     return str(stage.page), before
 
@@ -201,7 +207,7 @@ def doomed(stage: Stage) -> str:
 OPERATIONS = {
     one.name: one
     for one in (
-        Operation("push", prepare_push, lambda stage: stage.repository.push(), page),
+        Operation("push", prepare_push, push, page),
         Operation("config", prepare_config, set_config, lambda stage: stage.answer().mode),
         Operation("rollback", prepare_rollback, roll_back, page),
         scaling(1, 2),
