@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from paas.engines.embedded import usage
@@ -16,6 +17,7 @@ from paas.engines.embedded.hierarchies import ROOT, detect, fields, read, write
 from paas.model.container import Usage
 
 EMPTY_TIMEOUT_S = 10.0
+REMOVE_TIMEOUT_S = 2.0
 
 
 class Cgroups:
@@ -105,9 +107,12 @@ class Cgroups:
         return directory
 
     def remove(self, container_id: str) -> None:
-        """Remove a container's emptied cgroups. Idempotent; OSError when one is still busy."""
+        """Remove a container's emptied cgroups. Idempotent; OSError when one is still busy.
+
+        What a dying runc still moves in is killed as well.
+        """
         for directory in self.directories(container_id):
-            remove_tree(directory)
+            remove_tree(directory, lambda: self._kill_once(container_id))
 
     def remove_parents(self) -> None:
         """Remove the instance's own cgroups where no container is left."""
@@ -140,21 +145,21 @@ class Cgroups:
         return root / self.name / container_id
 
 
-def remove_tree(directory: Path) -> None:
+def remove_tree(directory: Path, empty: Callable[[], object]) -> None:
     """Remove a cgroup and those below it; one that is just being emptied gets a moment."""
     for below in [Path(entry) for entry in os.scandir(directory) if entry.is_dir()]:
-        remove_tree(below)
-    for attempt in range(50):
+        remove_tree(below, empty)
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    while directory.exists():
         try:
             directory.rmdir()
         except FileNotFoundError:
             return
         except OSError as error:
-            if error.errno != errno.EBUSY or attempt == 49:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
                 raise
+            empty()
             time.sleep(0.002)
-        else:
-            return
 
 
 def signal_process(pid: int, number_: int) -> None:
