@@ -5,7 +5,6 @@ Touches: .venv. pip comes from Debian's python3-pip-whl and is never installed i
 
 import hashlib
 import json
-import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ STAMP = VENV / "paas-locks.json"
 def ensure(runner: Runner, lock: str, say: Callable[[str], None]) -> None:
     """Install what the lock names, unless the environment already has exactly that."""
     locks = (LOCK, DEVELOPMENT_LOCK) if lock == DEVELOPMENT_LOCK else (LOCK,)
-    wanted = {"python": platform.python_version(), **{name: digest(name) for name in locks}}
+    wanted = {"python": python_version(runner), **{name: digest(name) for name in locks}}
     stamp = read_stamp()
     if wanted.items() <= stamp.items() and PYTHON.exists():
         say("the environment is as locked")
@@ -55,10 +54,15 @@ def make(runner: Runner, lock: str) -> None:
     install_checkout()
 
 
+def python_version(runner: Runner) -> str:
+    """The version of the Python that environments are made from, whichever one runs this."""
+    asked = "import platform; print(platform.python_version())"
+    return runner.run((SYSTEM_PYTHON, "-I", "-S", "-c", asked)).stdout.decode().strip()
+
+
 def install_checkout() -> None:
     """Put the checkout on the environment's path, as an editable install would."""
-    major, minor, _ = platform.python_version_tuple()
-    site = VENV / "lib" / f"python{major}.{minor}" / "site-packages"
+    site = next((VENV / "lib").glob("python3.*/site-packages"))
     metadata = site / f"paas-{VERSION}.dist-info"
     metadata.mkdir(exist_ok=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: paas\nVersion: {VERSION}\n")
