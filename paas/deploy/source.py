@@ -5,9 +5,11 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from paas.deploy import policies
 from paas.errors import PaasError
+from paas.git import gitdir
 from paas.model import app_json, buildpack, checks_file, procfile
 from paas.model.app import App
 from paas.model.app_json import AppManifest
@@ -212,3 +214,21 @@ def tar_of(
     finally:
         child.kill()
         child.communicate()
+
+
+def git_dir(platform: Platform, app: App, push: Push, folder: Path) -> tuple[str, ...]:
+    """What adds .git to the files of the commit, where the app wants it; made in the folder."""
+    if not policies.keeps_git_dir(platform, app):
+        return ()
+    if not folder.exists():
+        repository = platform.repositories.path(push.app)
+        gitdir.make(
+            platform.settings,
+            platform.runner,
+            repository,
+            folder,
+            push.branch,
+            push.new,
+            push.environment,
+        )
+    return tuple(gitdir.options(folder))

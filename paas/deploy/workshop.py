@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paas.console import Console
-from paas.deploy import build_config, environment, policies, stacks, standins
+from paas.deploy import build_config, environment, stacks, standins
 from paas.deploy.output import BuildOutput
-from paas.deploy.source import Source, tar_of
+from paas.deploy.source import Source, git_dir, tar_of
 from paas.deploy.stacks import Base
 from paas.disk import Level
 from paas.engines.base import Streams
 from paas.errors import PaasError
 from paas.failpoints import failpoint
-from paas.git import gitdir
 from paas.image.durable import remove_tree
 from paas.model import mirrors
 from paas.model.app import App
@@ -178,29 +177,10 @@ def archive(shop: Workshop, paths: tuple[str, ...] | None) -> Iterator[int]:
         with os.fdopen(reader, "rb") as empty:
             yield empty.fileno()
         return
-    more = git_dir(shop) if paths is None else ()
+    folder = shop.directory / "git"
+    more = git_dir(shop.platform, shop.app, shop.source.push, folder) if paths is None else ()
     with tar_of(shop.platform, shop.source, paths or (), more) as stdin:
         yield stdin
-
-
-def git_dir(shop: Workshop) -> tuple[str, ...]:
-    """What adds .git to the commit's files, where the app wants it."""
-    platform, push = shop.platform, shop.source.push
-    if not policies.keeps_git_dir(platform, shop.app):
-        return ()
-    folder = shop.directory / "git"
-    if not folder.exists():
-        repository = platform.repositories.path(shop.app.name)
-        gitdir.make(
-            platform.settings,
-            platform.runner,
-            repository,
-            folder,
-            push.branch,
-            push.new,
-            push.environment,
-        )
-    return tuple(gitdir.options(folder))
 
 
 class Place(Protocol):

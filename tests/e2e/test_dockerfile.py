@@ -314,3 +314,16 @@ def test_what_an_app_kept_goes_with_it(platform: Instance):
     platform.ok("apps:destroy", "--force", "going")
     assert not home.exists()
     assert not list((platform.settings.state_dir / "layers").glob(f"dockerfile-{home.name}-*"))
+
+
+def test_the_repository_is_in_the_build_where_it_is_wished(platform: Instance):
+    repository = app(platform, "withgit")
+    page = (
+        "COPY . /src\nRUN mkdir /www && cat /src/.git/refs/heads/main > /www/index.html || true\n"
+    )
+    repository.deploy({"Dockerfile": f"{FROM}{page}{SERVE}"})
+    assert platform.get("withgit").text == ""
+    platform.ok("git:set", "withgit", "keep-git-dir", "true")
+    repository.deploy({"more": "x"})
+    head = repository.git("rev-parse", "HEAD").stdout.decode()
+    assert platform.get("withgit").text == head

@@ -18,7 +18,7 @@ from paas.deploy import build_config, packs, policies, stacks, standins, worksho
 from paas.deploy.images import bench as benches
 from paas.deploy.images.bench import Bench, Work
 from paas.deploy.images.importing import DIGEST_SHOWN, blobs, taken
-from paas.deploy.source import Source, manifest_text, tar_of
+from paas.deploy.source import Source, git_dir, manifest_text, tar_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image import accounts
@@ -135,7 +135,9 @@ def environment(platform: Platform, app: App | None) -> dict[str, str]:
 
 def run(bench: Bench, source: Source, work: Work) -> dict[str, Any]:
     """Run the build with the commit; what it says of the image."""
-    with tar_of(bench.platform, source) as stdin:
+    assert bench.app is not None  # noqa: S101 - a commit is an app's
+    more = git_dir(bench.platform, bench.app, source.push, bench.directory / "git")
+    with tar_of(bench.platform, source, more=more) as stdin:
         found: dict[str, Any] = benches.run(bench, work, stdin)["image"]
     return found
 

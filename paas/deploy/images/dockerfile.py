@@ -20,7 +20,7 @@ from paas.deploy.images.bench import Bench, Work
 from paas.deploy.images.importing import each_once
 from paas.deploy.images.shelf import Book, Shelf
 from paas.deploy.images.steps_kept import Kept
-from paas.deploy.source import Source, manifest_text, tar_of
+from paas.deploy.source import Source, git_dir, manifest_text, tar_of
 from paas.engines.embedded import seccomp
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -164,7 +164,9 @@ def work_of(
 
 def built(bench: Bench, source: Source, work: Work) -> tuple[dict[str, Any], PaasError | None]:
     """Run the build with the commit; what it reports, also when it failed."""
-    with tar_of(bench.platform, source) as stdin:
+    assert bench.app is not None  # noqa: S101 - a commit is an app's
+    more = git_dir(bench.platform, bench.app, source.push, bench.directory / "git")
+    with tar_of(bench.platform, source, more=more) as stdin:
         results, error = benches.attempt(bench, work, stdin)
     return results["build"], error
 
