@@ -219,7 +219,7 @@ def test_builds_leave_the_processors_to_the_apps(platform: Instance):
     platform.repository("working").deploy(worker)
     platform.ok("ps:scale", "working", "worker=1")
     repository = platform.repository("building")
-    repository.commit({**node_app("bash build-hard.sh"), "build-hard.sh": burn % 5})
+    repository.commit({**node_app("bash build-hard.sh"), "build-hard.sh": burn % 10})
     child = start_push(repository)
     try:
         until(lambda: processes_named("bash build-hard.sh"), 120)

@@ -141,13 +141,13 @@ def test_nobodys_secrets_are_in_a_triggers_words(root: Admin, install: Install, 
 
 
 def test_a_filter_takes_the_place_of_what_is_shown(platform: Platform, install: Install):
-    install("urls", app_urls=script("read one; echo https://internal.example/$1/ was $one"))
+    install("addresses", app_urls=script("read one; echo https://internal.example/$1/ was $one"))
     shown = platform.plugins.answer(UrlsAsked("blog", "urls"), "http://blog", Call())
     assert shown.split() == ["https://internal.example/blog/", "was", "http://blog"]
 
 
 def test_a_filter_that_fails_leaves_things_as_they_are(platform: Platform, install: Install):
-    install("urls", app_urls=script("echo nonsense; exit 1"))
+    install("addresses", app_urls=script("echo nonsense; exit 1"))
     assert (
         platform.plugins.answer(UrlsAsked("blog", "urls"), "http://blog", Call()) == "http://blog"
     )

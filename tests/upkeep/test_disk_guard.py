@@ -162,6 +162,25 @@ def test_a_disk_without_a_byte_left_is_freed_by_hand(disk: SmallDisk, repository
     until((instance.settings.state_dir / "ballast").exists)
 
 
+def test_a_daemon_killed_and_started_on_a_full_disk_adopts_what_runs(
+    disk: SmallDisk, repository: Repository
+):
+    instance = disk.instance
+    before = instance.get("shop").text
+    disk.fill(leave=0)
+    until(lambda: not (instance.settings.state_dir / "ballast").exists())
+    disk.fill(leave=-instance.settings.disk_ballast_bytes)  # what that gave back as well
+    instance.kill()
+    instance.start()
+    assert level(disk) == "full"
+    assert instance.get("shop").text == before
+    assert "the disk is full: " in repository.fail({"page.txt": "sixth"})
+    disk.empty()
+    until(lambda: level(disk) == "ok")
+    repository.deploy()
+    assert instance.get("shop").text == "sixth"
+
+
 def test_inodes_run_out_like_bytes_do():
     with small_disk("-N", "2000", mib=200) as disk:
         repository = disk.instance.repository("shop")

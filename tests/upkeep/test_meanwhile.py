@@ -30,7 +30,8 @@ def instance() -> Iterator[Instance]:
 
 
 def page(instance: Instance, app: str) -> str:
-    return instance.get(app).text.rpartition(" ")[2]
+    """What an app answers with: its name, its release and then this."""
+    return instance.get(app).text.split(" ")[2]
 
 
 def kept(instance: Instance, app: str) -> list[str]:
@@ -106,7 +107,7 @@ def errands(instance: Instance, repositories: dict[str, Repository]) -> list[Cal
     def live_briefly(number: int) -> None:
         path = instance.root / "work" / "brief"
         if not path.exists():
-            instance.repository("brief").write(FILES)
+            instance.repository("brief").write({**FILES, "name.txt": "brief"})
         brief = Repository.__new__(Repository)
         brief.instance, brief.app, brief.path = instance, "brief", path
         brief.deploy({"page.txt": f"brief-{number}"})
@@ -126,7 +127,7 @@ def errands(instance: Instance, repositories: dict[str, Repository]) -> list[Cal
 def twins(instance: Instance) -> list[Repository]:
     made = [instance.repository(app) for app in ("left", "right")]
     for repository in made:
-        repository.deploy({**FILES, "page.txt": "0"})
+        repository.deploy({**FILES, "name.txt": "twins", "page.txt": "0"})
     return made
 
 
