@@ -8,7 +8,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import app_argument
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import sync
+from paas.deploy import pipeline, sync
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.webhook import PATH
@@ -47,10 +47,8 @@ def webhook(context: Context, app: App, enable: bool, disable: bool) -> None:
 
 def show(context: Context, app: App, secret: str) -> None:
     platform = context.platform
-    port = platform.settings.http_port
-    domain = next(iter(platform.store.domains.effective(app)), platform.settings.domain)
-    where = domain if port == 80 else f"{domain}:{port}"
-    context.console.line(f"address: http://{where}{PATH}{app.name}")
+    reached = next(iter(pipeline.urls(platform, app)), f"http://{platform.settings.domain}")
+    context.console.line(f"address: {reached}{PATH}{app.name}")
     context.console.line(f"secret: {secret}")
     if sync.followed(platform, app) is None:
         context.console.warn(f"{app.name} follows no repository: paas git:sync {app.name} URL")

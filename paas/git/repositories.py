@@ -14,7 +14,7 @@ from typing import IO
 
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
-from paas.git import leftovers, pushes
+from paas.git import leftovers, pushes, refs
 from paas.git.invocation import BASE_ENVIRONMENT, PROTECTED, receive_options
 from paas.image.durable import remove_tree
 from paas.model.names import app_name, branch_name
@@ -184,11 +184,8 @@ class Repositories:
         return self._start(app, (*argv, *chosen), environment)
 
     def branches(self, app: str) -> dict[str, str]:
-        """Branch names and the commits they are at."""
-        argv = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads")
-        text = self._read(app, argv, {}, TREE_BYTES).decode(errors="replace")
-        pairs = (line.split(" refs/heads/", 1) for line in text.splitlines())
-        return {branch: commit for commit, branch in pairs}
+        """Branch names and the commits they are at; {} when there is no repository."""
+        return refs.branches(self.path(app))
 
     def has(self, app: str, commit: str) -> bool:
         """Whether the repository has a commit."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -181,6 +182,33 @@ def test_branches(repositories, source):
     sha = commit(source, {"a": b"1"})
     store(repositories, source)
     assert repositories.branches("blog") == {"main": sha}
+    assert repositories.branches("other") == {}
+
+
+def test_branches_are_what_git_says_they_are_packed_or_not(repositories, source, settings):
+    first = commit(source, {"a": b"1"})
+    store(repositories, source)
+    path = repositories.path("blog")
+
+    def git(*argv: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", path, *argv],
+            capture_output=True, check=True, text=True, user=settings.git_uid,
+        )  # fmt: skip
+        return done.stdout
+
+    for name in ("with/slash", "gone", "dot.ted"):
+        git("branch", name, first)
+    git("-c", "user.name=a", "-c", "user.email=a@b", "tag", "-m", "a tag", "v1", first)
+    git("pack-refs", "--all")
+    git("branch", "-D", "gone")
+    second = commit(source, {"a": b"2"})
+    store(repositories, source)  # main is packed at one, and has a file of its own at the other
+    (path / "refs" / "heads" / "main.lock").write_text("")
+    listed = git("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")
+    told = dict(line.split(" ") for line in listed.splitlines())
+    assert repositories.branches("blog") == told
+    assert told == {"main": second, "with/slash": first, "dot.ted": first}
 
 
 def test_installed_hooks_are_roots_and_start_the_client_beside_them(settings):
