@@ -35,25 +35,31 @@ class Guard:
 
     def _run(self, told: Told) -> None:
         while not self._over.is_set():
-            wait_for_end(self._pid())
-            if not self._over.is_set() and self._pid() is None:
+            pid = self._pid()
+            wait_for_end(pid)
+            if self._over.is_set():
+                return
+            if self._pid() is None:
                 self._again(told)
+            elif pid is not None or not self._well:
+                self._recovered(told)  # by whoever needed it sooner
             self._over.wait(PAUSE_S)
 
     def _again(self, told: Told) -> None:
         """Try once; what comes of it is told when it is news."""
         try:
-            if not self._revive():
-                return
+            if self._revive() or self._pid() is not None:
+                self._recovered(told)
         except Exception as error:
             if self._well:
                 log.exception("nginx ended and does not start")
                 told(f"nginx ended and does not start: {error}", False)
             self._well = False
-        else:
-            log.warning("nginx ended and was started again")
-            told("nginx ended and was started again", True)
-            self._well = True
+
+    def _recovered(self, told: Told) -> None:
+        log.warning("nginx ended and was started again")
+        told("nginx ended and was started again", True)
+        self._well = True
 
 
 def wait_for_end(pid: int | None) -> None:

@@ -1,5 +1,6 @@
-"""One platform for the whole end-to-end suite; every test brings its own app."""
+"""One platform for the whole end-to-end suite; every file of tests brings its own apps."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -29,6 +30,15 @@ def platform() -> Iterator[Instance]:
     )
     with running(settings) as instance:
         yield instance
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_apps(platform: Instance) -> Iterator[None]:
+    """A file's apps go with it: the next one may call its own the same."""
+    yield
+    for app in platform.json("apps:list"):
+        platform.ok("--force", "apps:destroy", app)
+    shutil.rmtree(platform.root / "work", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

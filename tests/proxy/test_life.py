@@ -190,6 +190,19 @@ def test_an_nginx_that_cannot_be_started_is_told_once_and_tried_again(
     assert len(watched) <= 3
 
 
+def test_whoever_starts_it_again_it_is_told(
+    proxy: Proxy, upstream: Apps, watched: list[tuple[str, bool]]
+) -> None:
+    master, workers = processes(proxy)
+    with proxy._lock:
+        for pid in (master, *workers):
+            os.kill(int(pid or 0), signal.SIGKILL)
+        assert wait_for(lambda: not proxy.running())
+        proxy.publish(serving("blog", upstream("blog")))  # sooner than the guard
+    assert wait_for(lambda: bool(watched))
+    assert watched == [("nginx ended and was started again", True)]
+
+
 def test_a_killed_worker_forgets_nothing(proxy: Proxy, upstream: Apps, visitor: Visitor) -> None:
     proxy.publish(serving("blog", upstream("blog")))
     _, workers = processes(proxy)

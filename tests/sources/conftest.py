@@ -15,13 +15,14 @@ RUN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
+from lifecycle import verbs
 from sources import archive, command, download, remote, repository, submodules
 place = sys.argv[2]
 repository.FOLDER, repository.PACK = place + "/repository", place + "/pack"
 repository.OBJECTS = place + "/objects"
 archive.SPOOL = place + "/spool"
-command.RESULT, command.OPTIONS = place, place + "/options.json"
-if json.load(open(command.OPTIONS)).get("impatient"):  # and what is near may be asked
+verbs.RESULT, verbs.OPTIONS = place, place + "/options.json"
+if json.load(open(verbs.OPTIONS)).get("impatient"):  # and what is near may be asked
     download.SILENCE_S, download.WINDOW_S = 1, 1.0
     for module in (download, remote, submodules):
         module.refuse_inward = lambda host, port: None
