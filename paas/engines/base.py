@@ -8,6 +8,7 @@ container's own directory, so a restarted daemon finds everything again.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -100,6 +101,35 @@ class Session(Protocol):
         """Kill what is left and free everything (for a container: remove it). Idempotent."""
 
 
+class Guest(Protocol):
+    """A process on a terminal of its own in a running container.
+
+    It outlives who is on it, and the daemon; it ends with its container at the latest.
+    shown is the file of what its terminal showed, gone with it. Safe to use from several threads.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def container(self) -> Container: ...
+
+    @property
+    def started_at(self) -> datetime: ...
+
+    @property
+    def shown(self) -> Path: ...
+
+    def attach(self) -> Wire:
+        """Be on its wire from now on; PaasError when it has ended."""
+
+    def wait(self, timeout_s: float) -> ExitStatus | None:
+        """How it ended; None when it still runs after timeout_s."""
+
+    def kill(self) -> None:
+        """End it and everything it started, at once. PaasError when that cannot be."""
+
+
 class Engine(Protocol):
     """Contract shared by the embedded engine and the fake; tests/engines has the suite."""
 
@@ -144,6 +174,22 @@ class Engine(Protocol):
         streams: Streams,
     ) -> Session:
         """Run argv as the container's user, in its namespaces and cgroup."""
+
+    def lodge(
+        self,
+        container_id: str,
+        name: str,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        terminal: tuple[int, int],
+    ) -> tuple[Guest, Wire]:
+        """Run argv as execute does, on a terminal that outlives its callers and the daemon.
+
+        name: as no other guest of the container is called. On the wire from the first byte on.
+        """
+
+    def guests(self) -> Sequence[Guest]:
+        """Those that have not ended, oldest first."""
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
         """Its stop signal, up to grace_s, SIGKILL; its exit status. The container stays listed.

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from paas.engines.base import Process, Session, Stream, Streams, Wire
+from paas.engines.base import Guest, Process, Session, Stream, Streams, Wire
 from paas.errors import PaasError
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
 
@@ -111,12 +111,35 @@ class FakeWire:
     def close(self) -> None: ...
 
 
+@dataclass
+class FakeGuest:
+    """Satisfies engines.base.Guest."""
+
+    container: Container
+    name: str
+    process: FakeProcess
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    shown: Path = Path("/dev/null")
+
+    def attach(self) -> Wire:
+        return FakeWire()
+
+    def wait(self, timeout_s: float) -> ExitStatus | None:
+        if not self.process.ended.wait(timeout_s) or self.process.code is None:
+            return None
+        return ExitStatus(self.process.code)
+
+    def kill(self) -> None:
+        self.process.end(137)
+
+
 class FakeEngine:
     """Satisfies engines.base.Engine. `calls` tells what was asked, in order."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.sessions: dict[str, ContainerSpec] = {}
+        self.lodged: list[FakeGuest] = []
         self.ports: dict[str, list[tuple[str, int]]] = {}
         self.used: dict[str, Usage] = {}
         self.uppers: dict[str, Path] = {}
@@ -180,6 +203,26 @@ class FakeEngine:
             raise PaasError(f"container {container_id} is not running")
         return FakeSession(foreground(argv, streams), lambda: None)
 
+    def lodge(
+        self,
+        container_id: str,
+        name: str,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        terminal: tuple[int, int],
+    ) -> tuple[Guest, Wire]:
+        self.calls.append(("lodge", container_id))
+        container = self.get(container_id)
+        if container is None or not container.running:
+            raise PaasError(f"container {container_id} is not running")
+        guest = FakeGuest(container, name, FakeProcess(argv))
+        guest.process.begin()
+        self.lodged.append(guest)
+        return guest, FakeWire()
+
+    def guests(self) -> "list[Guest]":
+        return [one for one in self.lodged if one.wait(0) is None]
+
     def promote(self, container_id: str) -> None:
         if container_id in self._containers:
             self.promoted.add(container_id)
@@ -216,6 +259,8 @@ class FakeEngine:
     def remove(self, container_id: str) -> None:
         self.calls.append(("remove", container_id))
         self._containers.pop(container_id, None)
+        for guest in [one for one in self.lodged if one.container.id == container_id]:
+            guest.kill()
         process = self._processes.pop(container_id, None)
         if process:
             process.end(137)

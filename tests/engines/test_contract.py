@@ -124,6 +124,37 @@ def test_a_process_can_join_a_running_container(engine: Engine, spec: Make) -> N
     assert (status.code, text) == (0, "inside\n")
 
 
+def test_a_guest_is_listed_until_it_ends_and_keeps_its_status(engine: Engine, spec: Make) -> None:
+    container = engine.start(spec("sleep", "100"))
+    guest, wire = engine.lodge(container.id, "enter.1", ("sleep", "90"), {}, (24, 80))
+    wire.close()
+    (found,) = engine.guests()
+    assert (found.name, found.container.id) == ("enter.1", container.id)
+    assert found.wait(0.05) is None
+    found.kill()
+    for one in (found, guest):
+        status = one.wait(5)
+        assert status
+        assert status.code == 137
+    assert engine.guests() == []
+    short, wire = engine.lodge(container.id, "enter.1", ("/bin/sh", "-c", "exit 3"), {}, (24, 80))
+    wire.close()
+    status = short.wait(10)
+    assert status
+    assert status.code == 3
+
+
+def test_guests_end_with_their_container(engine: Engine, spec: Make) -> None:
+    container = engine.start(spec("sleep", "100"))
+    guest, wire = engine.lodge(container.id, "enter.1", ("sleep", "90"), {}, (24, 80))
+    wire.close()
+    engine.remove(container.id)
+    until(lambda: guest.wait(0) is not None)
+    assert engine.guests() == []
+    with pytest.raises(PaasError, match="not running"):
+        engine.lodge(container.id, "enter.1", ("sleep", "90"), {}, (24, 80))
+
+
 def test_nothing_can_join_a_container_that_has_ended(engine: Engine, spec: Make) -> None:
     container = engine.start(spec("sleep", "100"))
     engine.stop(container.id, 5)

@@ -125,7 +125,8 @@ class Bundles:
         steps: tuple[Callable[[], object], ...] = (
             lambda: self._kill(container_id),
             lambda: self._settle(container_id),
-            lambda: end_monitor(self.directories, container_id),
+            lambda: end_monitor(home, self.directories.exits / container_id),
+            lambda: self._end_guests(container_id),
             lambda: rootfs.unmount(home / "rootfs"),
             lambda: unmount_below(home / "mounts"),
             lambda: unmount_below(home / "layers"),
@@ -140,6 +141,12 @@ class Bundles:
             for step in reversed(steps):
                 every.callback(step)  # each is done, also when one before it failed
         self.layers.let_go(container_id)
+
+    def _end_guests(self, container_id: str) -> None:
+        """See out those who held terminals in it: their processes are dead by now."""
+        places = self.directories.guests(container_id)
+        for home in [*places.iterdir()] if places.is_dir() else ():
+            end_monitor(home, home / "exit")
 
     def _settle(self, container_id: str) -> None:
         """Wait for a connect that nobody waits for any more, so that detach comes after it."""

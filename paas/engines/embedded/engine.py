@@ -1,7 +1,7 @@
 """The engine that needs no other: runc starts, conmon supervises, the kernel limits.
 
 Touches nothing itself: bundle prepares and frees, runtime starts, exits hears of
-ends, session runs in the foreground, reconcile finds what was left behind. Here is
+ends, session runs in the foreground, guests on terminals, reconcile finds what was left. Here is
 which containers there are, filled from their directories when the daemon starts.
 """
 
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.command import Runner
-from paas.engines.base import Process, Session, Streams, Wire
+from paas.engines.base import Guest, Process, Session, Streams, Wire
 from paas.engines.embedded import listing, processes, runtime, session, sockets
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
@@ -22,6 +22,7 @@ from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.disk import DiskWatch
 from paas.engines.embedded.ends import Ends, tell
 from paas.engines.embedded.exits import ExitWatch, classify
+from paas.engines.embedded.guests import Guests
 from paas.engines.embedded.index import Index
 from paas.engines.embedded.reconcile import Sweep
 from paas.engines.embedded.stillness import Stillness
@@ -61,7 +62,9 @@ class EmbeddedEngine:
         for container in self._index.load():
             self._stillness.let_go(container.id)
             self._exits.track(container.id, container.pid)
+        self._guests = Guests(runner, self._directories, self._cgroups)
         for container in self._index.containers(None):
+            self._guests.find(container)
             layers.holds.take(container.id, [layer.id for layer in container.spec.layers])
 
     # -- in the background ---------------------------------------------------------
@@ -238,22 +241,26 @@ class EmbeddedEngine:
         streams: Streams,
     ) -> Session:
         """Run argv as the container's user, beside what runs there."""
-        container = self._running(container_id)
-        if self.is_frozen(container_id):
-            raise PaasError(
-                f"{container.spec.hostname} is frozen: nothing can be run in it",
-                f"paas ps:thaw {container.spec.app} {container.spec.hostname}",
-            )
+        container = self._awake(container_id)
         name = f"exec-{secrets.token_hex(4)}"
-        joining = oci.process(
-            container.spec,
+        joining = self._joining(container.spec, argv, environment, streams.terminal)
+        return self._join(container, name, joining, streams)
+
+    def _joining(
+        self,
+        spec: ContainerSpec,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        terminal: oci.Size | None,
+    ) -> dict[str, object]:
+        return oci.process(
+            spec,
             self._bundles.machine(),
             argv=argv,
-            environment={**container.spec.environment, **environment},
-            terminal=streams.terminal,
+            environment={**spec.environment, **environment},
+            terminal=terminal,
             under_init=False,
         )
-        return self._join(container, name, joining, streams)
 
     def _join(
         self, container: Container, name: str, process: dict[str, object], streams: Streams
@@ -282,6 +289,25 @@ class EmbeddedEngine:
         file.unlink(missing_ok=True)
         return started
 
+    # -- on terminals of their own -------------------------------------------------------
+
+    def lodge(
+        self,
+        container_id: str,
+        name: str,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        terminal: oci.Size,
+    ) -> tuple[Guest, Wire]:
+        """Run argv as execute does, on a terminal that conmon holds."""
+        container = self._awake(container_id)
+        joining = self._joining(container.spec, argv, environment, terminal)
+        return self._guests.lodge(container, name, joining)
+
+    def guests(self) -> Sequence[Guest]:
+        """Those that have not ended, oldest first."""
+        return self._guests.present()
+
     # -- what there is -----------------------------------------------------------------
 
     def get(self, container_id: str) -> Container | None:
@@ -293,6 +319,15 @@ class EmbeddedEngine:
         container = self.get(container_id)
         if container is None or not container.running:
             raise PaasError(f"container {container_id} is not running")
+        return container
+
+    def _awake(self, container_id: str) -> Container:
+        container = self._running(container_id)
+        if self.is_frozen(container_id):
+            raise PaasError(
+                f"{container.spec.hostname} is frozen: nothing can be run in it",
+                f"paas ps:thaw {container.spec.app} {container.spec.hostname}",
+            )
         return container
 
     def usage(self, container_id: str) -> Usage:

@@ -51,6 +51,10 @@ class Directories:
     def container(self, container_id: str) -> Path:
         return self.containers / container_id
 
+    def guests(self, container_id: str) -> Path:
+        """Where those keep what is theirs that have a terminal of their own in it."""
+        return self.container(container_id) / "guests"
+
     def pid_file(self, container_id: str) -> Path:
         return self.container(container_id) / "pid"
 
@@ -105,19 +109,42 @@ def conmon(directories: Directories, spec: ContainerSpec, log_max_bytes: int) ->
 
     Its terminal, if it has one, goes on when nobody is attached; a pipe's end is the end.
     """
-    bundle = directories.container(spec.id)
-    sink = ("k8s-file:" + str(spec.log)) if spec.log else "none"
     return (
-        *(CONMON, "--api-version", "1", "--cid", spec.id, "--cuuid", spec.id),
+        *monitor(directories, spec.id, directories.container(spec.id)),
         *(("--terminal", "--leave-stdin-open") if spec.terminal else ()),
         *(("--stdin",) if spec.interactive else ()),
-        *("--runtime", RUNC, "--runtime-arg", f"--root={directories.runc}"),
-        *("--bundle", str(bundle), "--persist-dir", str(bundle), "--full-attach"),
-        *("--container-pidfile", str(directories.pid_file(spec.id))),
-        *("--conmon-pidfile", str(bundle / "conmon.pid")),
         *("--exit-dir", str(directories.exits)),
-        *("--log-path", sink, "--log-size-max", str(log_max_bytes), "--no-sync-log"),
-        *("--log-level", "error", "--no-new-keyring"),
+        *("--log-path", ("k8s-file:" + str(spec.log)) if spec.log else "none"),
+        *("--log-size-max", str(log_max_bytes), "--no-new-keyring"),
+    )
+
+
+def conmon_exec(
+    directories: Directories, container_id: str, home: Path, log_max_bytes: int
+) -> tuple[str, ...]:
+    """Run <home>/process.json in a running container, on a terminal that conmon holds.
+
+    It waits for whoever starts it to be on the wire. All it leaves lies in home: its exit code in
+    `exit`, for in an exit directory it would be the container's.
+    """
+    return (
+        *monitor(directories, container_id, home),
+        *("--exec", "--exec-attach", "--exec-process-spec", str(home / "process.json")),
+        *("--terminal", "--leave-stdin-open", "--stdin"),
+        *("--log-path", f"k8s-file:{home / 'terminal.log'}"),
+        *("--log-size-max", str(log_max_bytes)),
+    )
+
+
+def monitor(directories: Directories, container_id: str, home: Path) -> tuple[str, ...]:
+    """What every conmon is told: its container, and the directory of what is its own."""
+    return (
+        *(CONMON, "--api-version", "1", "--cid", container_id, "--cuuid", container_id),
+        *("--runtime", RUNC, "--runtime-arg", f"--root={directories.runc}"),
+        *("--bundle", str(home), "--persist-dir", str(home), "--full-attach"),
+        *("--container-pidfile", str(home / "pid")),
+        *("--conmon-pidfile", str(home / "conmon.pid")),
+        *("--no-sync-log", "--log-level", "error"),
     )
 
 
@@ -163,7 +190,7 @@ def read_line(descriptor: int, timeout_s: float) -> bytes:
     return data
 
 
-def created_pid(answer: bytes) -> int:
+def created_pid(answer: bytes, failed: str = "the container could not be created") -> int:
     """The pid in conmon's answer, or PaasError with the reason in it."""
     try:
         values = json.loads(answer)
@@ -171,9 +198,9 @@ def created_pid(answer: bytes) -> int:
     except ValueError as error:
         if not Path(RUNC).exists():
             raise missing(RUNC) from error
-        raise PaasError("the container could not be created: conmon gave no answer") from error
+        raise PaasError(f"{failed}: conmon gave no answer") from error
     if pid <= 0:
-        raise PaasError(f"the container could not be created: {reason(values.get('message', ''))}")
+        raise PaasError(f"{failed}: {reason(values.get('message', ''))}")
     return pid
 
 
@@ -208,33 +235,46 @@ def read_now(descriptor: int) -> bytes:
         return b""
 
 
-def end_monitor(directories: Directories, container_id: str) -> None:
-    """See a dead container's conmon out, so that it writes nothing after it is cleaned up.
+def end_monitor(home: Path, verdict: Path) -> None:
+    """See out the conmon whose directory this is, so that it writes nothing after it is deleted.
 
-    It gets a moment to log the last output and leave the exit code, then it is killed.
-    Idempotent; a pid that has become somebody else's is left alone.
+    It gets a moment to log the last output and leave the exit code, its verdict; then it is
+    killed. Idempotent.
     """
-    try:
-        pid = int((directories.container(container_id) / "conmon.pid").read_text())
-        process = os.pidfd_open(pid)
-    except (OSError, ValueError):
+    process = open_monitor(home)
+    if process is None:
         return
     try:
-        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if container_id.encode() not in argv:
-            return
         poller = select.poll()
         poller.register(process, select.POLLIN)
         deadline = time.monotonic() + VERDICT_TIMEOUT_S
-        verdict = directories.exits / container_id
         while not verdict.exists() and time.monotonic() < deadline and not poller.poll(2):
             continue
         signal.pidfd_send_signal(process, signal.SIGKILL)
         poller.poll(START_TIMEOUT_S * 1000)
-    except (FileNotFoundError, ProcessLookupError):
+    except ProcessLookupError:
         return
     finally:
         os.close(process)
+
+
+def open_monitor(home: Path) -> int | None:
+    """A pidfd of the conmon whose directory this is, for the caller to close; None when it is gone.
+
+    A pid that has become somebody else's is not it.
+    """
+    try:
+        pid = int((home / "conmon.pid").read_text())
+        process = os.pidfd_open(pid)
+    except (OSError, ValueError):
+        return None
+    try:
+        if os.fsencode(home) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return process
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    os.close(process)
+    return None
 
 
 class process_descriptor:  # noqa: N801 - used as a function
