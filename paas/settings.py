@@ -100,7 +100,7 @@ class Settings:
     runs_at_once: int = 20
     cron_at_once: int = 8
     # how long a terminal that its caller left or lost waits to be come back to
-    unattended_s: float = 3600.0
+    unattended_s: float = 86400.0
     # what sends the mail of jobs; called as sendmail(8) is
     sendmail: str = "/usr/sbin/sendmail"
 

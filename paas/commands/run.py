@@ -1,6 +1,7 @@
 """run and enter: one-off commands in an app's image, and going into running containers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -18,8 +19,9 @@ from paas.commands.parameters import (
 )
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
-from paas.deploy import attending, entering, fleet, oneoff
+from paas.deploy import attending, entering, expiry, fleet, oneoff, terminals
 from paas.deploy.oneoff import Order
+from paas.engines.base import Guest
 from paas.errors import PaasError, UsageError
 from paas.model.app import App
 from paas.model.container import Container
@@ -118,19 +120,21 @@ def detached(
 @some_app
 @format_option
 def list_runs(context: Context, app: App | None, format_: str) -> None:
-    """List one-off containers, of an app or of all."""
+    """List one-off containers, and sessions in others, of an app or of all."""
     platform = context.platform
     found = oneoff.list_containers(platform, app) if app else oneoff.everywhere(platform)
+    every = [*map(described, found), *map(described_session, entering.sessions(platform, app))]
     if format_ == "json":
-        context.console.json([described(one) for one in found])
+        context.console.json(every)
         return
     rows = [
-        (one.spec.hostname, one.spec.app, one.id, f"v{one.spec.release}", state(one),
-         f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.spec.job_id or "-")
-        for one in found
+        (one["name"], one["app"], one["container_id"], one["release"], one["state"],
+         one["started_at"].replace("T", " ").rstrip("Z"), one["cron_id"] or "-", presence(one))
+        for one in every
     ]  # fmt: skip
     context.console.heading(f"{app.name} run containers" if app else "Run containers")
-    context.console.table(("NAME", "APP", "CID", "RELEASE", "STATE", "STARTED (UTC)", "JOB"), rows)
+    headings = ("NAME", "APP", "CID", "RELEASE", "STATE", "STARTED (UTC)", "JOB", "TERMINAL")
+    context.console.table(headings, rows)
 
 
 def described(container: Container) -> dict[str, Any]:
@@ -139,14 +143,40 @@ def described(container: Container) -> dict[str, Any]:
         "name": container.spec.hostname,
         "app": container.spec.app,
         "container_id": container.id,
+        "container": container.spec.hostname,
         "release": f"v{container.spec.release}",
         "state": state(container),
-        "started_at": f"{container.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "started_at": moment(container.started_at),
         "cron_id": container.spec.job_id,
         "ttl_seconds": container.spec.ttl_s,
         "terminal": container.spec.terminal is not None,
-        "attended": attending.is_attended(container.id),
+        "attended": terminals.is_attended(container.id),
     }
+
+
+def described_session(guest: Guest) -> dict[str, Any]:
+    """A session likewise; the container is the one that it is in."""
+    return {
+        **described(guest.container),
+        "name": guest.name,
+        "state": f"running in {guest.container.spec.hostname}",
+        "started_at": moment(guest.started_at),
+        "cron_id": "",
+        "ttl_seconds": None,
+        "terminal": True,
+        "attended": terminals.is_attended(entering.key_of(guest)),
+    }
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def presence(one: Mapping[str, Any]) -> str:
+    """Whether somebody is on a terminal, in a word."""
+    if not one["terminal"]:
+        return "-"
+    return "attended" if one["attended"] else "left"
 
 
 def state(container: Container) -> str:
@@ -183,35 +213,52 @@ def run_logs(
 @container_argument
 @container_option
 def stop(context: Context, app: App | None, container: str | None, named: str | None) -> None:
-    """End a one-off container, or all of an app's."""
+    """End a one-off container or a session, or all of an app's."""
     wanted = named or container
+    platform = context.platform
+    chosen: list[Container | Guest]
     if app is not None and wanted is None:
-        chosen = oneoff.list_containers(context.platform, app)
+        chosen = [*oneoff.list_containers(platform, app), *entering.sessions(platform, app)]
+    elif app is not None and (guest := entering.session(platform, app, wanted or "")):
+        chosen = [guest]
     else:
         app, found = anywhere(context, app, wanted)
         chosen = [found]
     for one in chosen:
-        oneoff.stop(context.platform, app, one, f"stopped by {context.caller.name}")
-        context.record("run", f"Stop {one.spec.hostname}", app)
-        context.console.step(f"Stopped {one.spec.hostname} of {app.name}")
+        stop_one(context, app, one)
+
+
+def stop_one(context: Context, app: App, one: Container | Guest) -> None:
+    why = f"stopped by {context.caller.name}"
+    if isinstance(one, Container):
+        name = one.spec.hostname
+        oneoff.stop(context.platform, app, one, why)
+    else:
+        name = one.name
+        entering.stop(one, why)
+    context.record("run", f"Stop {name}", app)
+    context.console.step(f"Stopped {name} of {app.name}")
 
 
 @command("run:attach", Permission.SECRETS)
 @app_argument
 @click.argument("container", type=CONTAINER_NAMED)
 def attach(context: Context, app: App, container: str) -> int:
-    """Come back to a one-off container: what it said last, then what it says now.
+    """Come back to a one-off container or a session: what it said last, then what it says now.
 
     Leave it with Ctrl-P Ctrl-Q where it has a terminal.
     """
-    found = oneoff.list_containers(context.platform, app)
+    platform = context.platform
+    if guest := entering.session(platform, app, container):
+        return entering.attach(platform, guest, context.console)
+    found = oneoff.list_containers(platform, app)
     chosen = oneoff.find([one for one in found if one.running], app.name, container)
     if oneoff.is_waited_for(chosen.id):
         raise PaasError(
             f"{container} ends with who waits for it: nobody else can be on it",
             "run it on a terminal (ssh -t), or with run:detached",
         )
-    return attending.attach(context.platform, chosen, context.console)
+    return attending.attach(platform, chosen, context.console)
 
 
 def anywhere(context: Context, app: App | None, wanted: str | None) -> tuple[App, Container]:
@@ -233,7 +280,11 @@ def anywhere(context: Context, app: App | None, wanted: str | None) -> tuple[App
 @app_argument
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[PROCESS [COMMAND...]]")
 def enter(context: Context, app: App, words: Sequence[str], container_id: str | None) -> int:
-    """Go into a running container: a shell, or a command. PROCESS is web, web.1 or an id."""
+    """Go into a running container: a shell, or a command. PROCESS is web, web.1 or an id.
+
+    On a terminal it is a session (enter.1), which goes on when you are cut off or leave
+    (Ctrl-P Ctrl-Q) until its container ends: paas run:attach comes back to it.
+    """
     wanted = container_id
     rest = [*words]
     if wanted is None and rest and rest[0] != "--":
@@ -256,6 +307,11 @@ report.register(
             oneoff.AT_ONCE[1], "how many one-off containers of an app may run at once",
             whole_number(0, 1000, "containers"),
             lambda context: str(context.platform.settings.runs_at_once),
-        ),),
+        ),
+        report.Property(
+            expiry.IDLE[1], "how long a run or a session on a terminal goes on with nobody there",
+            whole_number(1, 604800, "seconds"),
+            lambda context: f"{context.platform.settings.unattended_s:g}",
+        )),
     )
 )  # fmt: skip

@@ -1,41 +1,24 @@
 """Attending: callers on one-off containers, which may go on without them.
 
-On a terminal a container is conmon's: the caller may leave, be lost, and come back, also
-after a restart of the daemon. Through pipes it is ours, and ends with its caller.
+On a terminal a container is conmon's, and goes on without its caller. Through pipes it is
+ours, and ends with it.
 """
 
-import os
-import select
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from paas.console import Console
-from paas.deploy import fleet, oneoff, relay
+from paas.deploy import fleet, oneoff, relay, terminals
 from paas.deploy.feed import Feed, refuse_slow
 from paas.deploy.oneoff import Order
+from paas.deploy.terminals import END_S, Held
 from paas.engines.base import Session, Stream, Streams, Wire
-from paas.errors import Cancelled, PaasError
-from paas.logs.line import parse
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, ExitStatus
 from paas.platform import Platform
 
-END_S = 30.0  # from the last word to the end
 OVER = 124  # as timeout(1) has it
 KEPT_BYTES = 256 << 10  # of what a terminal showed
-END_OF_INPUT = b"\x04"  # as a terminal has it
-LEAVE = b"\x10\x11"  # Ctrl-P Ctrl-Q, as in docker
-
-_attended: Counter[str] = Counter()
-
-
-def is_attended(container_id: str) -> bool:
-    """Whether somebody is on a container's terminal."""
-    return _attended[container_id] > 0
 
 
 def run(platform: Platform, app: App, order: Order, console: Console) -> int:
@@ -44,7 +27,7 @@ def run(platform: Platform, app: App, order: Order, console: Console) -> int:
         return through_pipes(platform, app, order, console)
     with oneoff.seat(platform, app, order) as spec:
         container, wire = platform.engine.attend(kept_apart(platform, spec))
-    return on_terminal(platform, container, wire, console)
+    return terminals.stay(held(platform, container), wire, console)
 
 
 def kept_apart(platform: Platform, spec: ContainerSpec) -> ContainerSpec:
@@ -63,12 +46,27 @@ def attach(platform: Platform, container: Container, console: Console) -> int:
         status = listen(platform, container, wire, console)
         console.check_cancelled()
         return code_of(container, status, console)
-    if not console.is_terminal:
-        wire.close()
-        raise PaasError(f"{container.spec.hostname} has a terminal, and you have none", "ssh -t")
-    wire.resize(*console.size())
-    shown = last_shown(shown_in(platform, container.id))
-    return on_terminal(platform, container, wire, console, shown)
+    return terminals.come_back(held(platform, container), wire, console)
+
+
+def held(platform: Platform, container: Container) -> Held:
+    """Its terminal, for those who are on it."""
+    spec = container.spec
+    shown = shown_in(platform, container.id)
+    return Held(
+        container.id,
+        spec.app,
+        spec.hostname,
+        shown,
+        lambda console: over(platform, container, console),
+    )
+
+
+def over(platform: Platform, container: Container, console: Console) -> int | None:
+    """The exit code of a container that says no more; None when it goes on."""
+    if platform.engine.wait(container.id, END_S) is None:
+        return None
+    return code_of(container, settled(platform, container), console)
 
 
 # -- through pipes ---------------------------------------------------------------------
@@ -107,7 +105,7 @@ def listen(
                 (console.write if stream is Stream.OUT else console.write_error)(data)
         finally:
             wire.close()
-        refuse_slow(feed, container)
+        refuse_slow(feed, container.spec.app, container.spec.hostname)
         return None if console.cancelled.is_set() else settled(platform, container)
 
 
@@ -129,139 +127,3 @@ def told(spec: ContainerSpec, code: int, console: Console) -> int:
         return code
     console.warn(f"{spec.hostname} was {why}")
     return OVER if why == oneoff.time_is_over(spec) else code
-
-
-# -- on a terminal ---------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Visit:
-    """A caller on a container's terminal, until one of them goes."""
-
-    wire: Wire
-    console: Console
-    done: int
-    chose_to_leave: bool = False
-    half: bytes = b""
-    at_line_start: bool = True  # the first end of input ends a line that is begun
-
-    def leave(self) -> None:
-        self.wire.close()
-
-    def keys(self) -> None:
-        """What the caller types, to the container, until one of them is gone."""
-        while True:
-            ready, _, _ = select.select([self.console.stdin, self.done], [], [])
-            if self.done in ready:
-                return
-            data = self.console.read()
-            if not data and not self.console.is_terminal:
-                self._pass_on(END_OF_INPUT * (1 if self.at_line_start else 2))
-                return
-            if not data or self._leaves(data):
-                self.leave()
-                return
-
-    def _leaves(self, data: bytes) -> bool:
-        """Pass keys on; whether they were those that leave. Ctrl-P waits for what follows."""
-        typed = self.half + data
-        before, chord, _ = typed.partition(LEAVE)
-        self.half = LEAVE[:1] if not chord and typed.endswith(LEAVE[:1]) else b""
-        self._pass_on(before.removesuffix(self.half) if self.half else before)
-        self.chose_to_leave = bool(chord)
-        return self.chose_to_leave
-
-    def _pass_on(self, data: bytes) -> None:
-        if data:
-            self.at_line_start = data.endswith((b"\n", b"\r"))
-        with suppress(OSError):
-            self.wire.send(data)
-
-
-def on_terminal(
-    platform: Platform, container: Container, wire: Wire, console: Console, shown: bytes = b""
-) -> int:
-    """The caller's terminal is the container's; its exit code, 0 when the caller chose to leave."""
-    with attended(container), visiting(wire, console) as visit:
-        feed = show(console, wire, shown)
-        refuse_slow(feed, container)
-        over = not visit.chose_to_leave and not console.cancelled.is_set()
-        status = settled(platform, container) if over and ended(platform, container) else None
-    if status is not None:
-        return code_of(container, status, console)
-    return left(container, console, chosen=visit.chose_to_leave)
-
-
-@contextmanager
-def attended(container: Container) -> Iterator[None]:
-    _attended[container.id] += 1
-    try:
-        with fleet.in_hand(container.id):
-            yield
-    finally:
-        _attended[container.id] -= 1
-        if not _attended[container.id]:
-            del _attended[container.id]
-
-
-@contextmanager
-def visiting(wire: Wire, console: Console) -> Iterator[Visit]:
-    """Both ends joined: a raw terminal, its size, and a way to end whoever reads keys."""
-    done, finished = os.pipe2(os.O_CLOEXEC)
-    visit = Visit(wire, console, done)
-    keys = threading.Thread(target=visit.keys, daemon=True)
-    try:
-        console.on_cancel(visit.leave)
-        console.on_resize(wire.resize)
-        with console.raw() if console.is_terminal else nullcontext():
-            keys.start()
-            yield visit
-    finally:
-        wire.close()
-        os.close(finished)  # its other end is ready to be read by that
-        if keys.ident is not None:
-            keys.join()
-        os.close(done)
-
-
-def show(console: Console, wire: Wire, shown: bytes) -> Feed:
-    """What the container shows, to the caller, after what it showed before."""
-    console.write(shown)
-    feed, first = Feed(wire), True
-    for _, data in feed:
-        console.write(data[overlap(shown, data) :] if first and shown else data)
-        first = False
-    return feed
-
-
-def overlap(shown: bytes, data: bytes) -> int:
-    """How much of the first new bytes is the end of what was read from the file already."""
-    for length in range(min(len(shown), len(data)), 0, -1):
-        if shown.endswith(data[:length]):
-            return length
-    return 0
-
-
-def ended(platform: Platform, container: Container) -> bool:
-    """Whether a container whose wire ended is over; the daemon's own end closes wires too."""
-    return platform.engine.wait(container.id, END_S) is not None
-
-
-def left(container: Container, console: Console, *, chosen: bool) -> int:
-    spec = container.spec
-    words = f"{spec.hostname} goes on: paas run:attach {spec.app} {spec.hostname}"
-    if not chosen:
-        raise Cancelled(words)
-    console.write(b"\r\n")
-    console.warn(words)
-    return 0
-
-
-def last_shown(file: Path) -> bytes:
-    """What conmon kept of a terminal, put together again (its lines end as they did)."""
-    try:
-        raw = file.read_bytes()
-    except OSError:
-        return b""
-    entries = [entry for line in raw.split(b"\n") if (entry := parse(line))]
-    return b"".join(one.content + (b"\n" if one.whole else b"") for one in entries)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from paas.engines.base import Stream, Wire
 from paas.errors import PaasError
-from paas.model.container import Container
 
 BEHIND_BYTES, SLOW_S = 4 << 20, 15.0  # how far and how long a caller may be behind
 
@@ -60,9 +59,9 @@ class Feed:
         return False
 
 
-def refuse_slow(feed: Feed, container: Container) -> None:
+def refuse_slow(feed: Feed, app: str, name: str) -> None:
     if feed.given_up:
         raise PaasError(
-            f"you did not read what {container.spec.hostname} says for {SLOW_S:g} s",
-            f"it goes on: paas run:attach {container.spec.app} {container.spec.hostname}",
+            f"you did not read what {name} says for {SLOW_S:g} s",
+            f"it goes on: paas run:attach {app} {name}",
         )

@@ -18,6 +18,7 @@ from paas.command import Runner
 from paas.commands.table import dispatch
 from paas.console import Console
 from paas.deploy import lifetime
+from paas.engines.base import Guest
 from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import Stack
@@ -47,6 +48,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.containers: list[Container] = []
+        self.inside: list[Guest] = []
 
     def list(self, app: str | None = None) -> list[Container]:
         return [one for one in self.containers if app in (None, one.spec.app)]
@@ -72,6 +74,9 @@ class FakeEngine:
 
     def stop(self, _container_id: str, _grace_s: float) -> ExitStatus:
         return ExitStatus(0)
+
+    def guests(self) -> Sequence[Guest]:
+        return [one for one in self.inside if one.wait(0) is None]
 
 
 class FakeNetworks:

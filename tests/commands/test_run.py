@@ -1,10 +1,14 @@
+from typing import cast
+
 import pytest
 
+from paas.deploy import entering, terminals
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import ExitStatus, Kind
 from paas.platform import Platform
-from tests.commands.conftest import Admin, Recorder, boot
+from tests.commands.conftest import Admin, FakeEngine, Recorder, boot
+from tests.engines.fake import FakeGuest, FakeProcess
 
 
 def test_run_carries_the_command_line_and_its_exit_code(
@@ -103,6 +107,55 @@ def test_how_many_may_run_at_once_is_a_property(admin: Admin, deployed: App):
     admin.ok("run:set", "blog", "at-once", "3")
     assert admin("run:report", "blog", "--format", "json").json()["computed-at-once"] == "3"
     assert "from 0 to 1000" in admin.fails("run:set", "blog", "at-once", "1001").err
+
+
+def visit(platform: Platform, name: str) -> FakeGuest:
+    """A session in the app's web process."""
+    engine = cast("FakeEngine", platform.engine)
+    guest = FakeGuest(engine.containers[0], name, FakeProcess(("sleep", "600")))
+    engine.inside.append(guest)
+    return guest
+
+
+def test_sessions_are_listed_beside_runs_with_the_container_that_they_are_in(
+    admin: Admin, platform: Platform, deployed: App
+):
+    boot(platform, deployed, "run.1", kind=Kind.RUN)
+    guest = visit(platform, "enter.1")
+    said = admin.ok("run:list", "blog")
+    assert "enter.1  blog  web1xxxxxx  v1       running in web.1" in said
+    with terminals.attended(entering.key_of(guest)):
+        run, session = admin("run:list", "--format", "json").json()
+    assert (run["name"], run["container"], run["attended"]) == ("run.1", "run.1", False)
+    assert (session["name"], session["container"], session["attended"]) == (
+        "enter.1", "web.1", True,
+    )  # fmt: skip
+    assert session.keys() == run.keys()
+    assert "hidden" not in said + str(session)
+
+
+def test_a_session_is_stopped_by_its_name_or_with_all_runs(
+    admin: Admin, platform: Platform, deployed: App
+):
+    guests = [visit(platform, f"enter.{number}") for number in (1, 2, 3)]
+    assert "Stopped enter.2 of blog" in admin.ok("run:stop", "blog", "enter.2")
+    assert [one.wait(0) is None for one in guests] == [True, False, True]
+    assert "no running container enter.2" in admin.fails("run:stop", "blog", "enter.2").err
+    assert admin.ok("run:stop", "blog").count("Stopped") == 2
+    assert admin("run:list", "blog", "--format", "json").json() == []
+
+
+def test_coming_back_to_a_session_takes_a_terminal(admin: Admin, platform: Platform, deployed: App):
+    visit(platform, "enter.1")
+    assert "has a terminal, and you have none" in admin.fails("run:attach", "blog", "enter.1").err
+    assert "no running container enter.2" in admin.fails("run:attach", "blog", "enter.2").err
+
+
+def test_how_long_a_terminal_waits_for_somebody_is_a_property(admin: Admin, deployed: App):
+    assert admin.ok("run:report", "blog", "--run-computed-idle-seconds") == "86400\n"
+    admin.ok("run:set", "blog", "idle-seconds", "90")
+    assert admin("run:report", "blog", "--format", "json").json()["computed-idle-seconds"] == "90"
+    assert "from 1 to 604800" in admin.fails("run:set", "blog", "idle-seconds", "0").err
 
 
 @pytest.mark.parametrize(

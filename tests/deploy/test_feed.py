@@ -1,16 +1,13 @@
 """What containers say on its way to callers, also to those who do not listen."""
 
 import threading
-from datetime import UTC, datetime
-from ipaddress import IPv4Address
 
 import pytest
 
-from paas.deploy import attending, feed
+from paas.deploy import feed, terminals
 from paas.deploy.feed import Feed, refuse_slow
 from paas.engines.base import Stream
 from paas.errors import PaasError
-from paas.model.container import Container, ContainerSpec, Kind
 from tests.engines.fake import FakeWire
 
 PART = b"x" * 1000
@@ -46,10 +43,8 @@ def test_a_caller_who_does_not_listen_is_let_go_and_told(monkeypatch: pytest.Mon
     assert wire.closed.wait(20)  # nobody takes anything
     assert behind.given_up
     assert len([*behind]) < 10
-    spec = ContainerSpec("abcdefghij", "blog", 1, Kind.RUN, "run", 1, (), ())
-    container = Container(spec, IPv4Address("10.0.0.2"), 7, datetime.now(UTC))
     with pytest.raises(PaasError, match=r"you did not read what run\.1 says"):
-        refuse_slow(behind, container)
+        refuse_slow(behind, "blog", "run.1")
 
 
 @pytest.mark.parametrize(
@@ -63,4 +58,4 @@ def test_a_caller_who_does_not_listen_is_let_go_and_told(monkeypatch: pytest.Mon
     ],
 )
 def test_what_was_read_from_the_file_is_not_shown_twice(shown: bytes, new: bytes, kept: bytes):
-    assert new[attending.overlap(shown, new) :] == kept
+    assert new[terminals.overlap(shown, new) :] == kept

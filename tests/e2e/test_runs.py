@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -142,6 +143,154 @@ def test_a_session_survives_a_killed_daemon(platform: Instance):
     assert again.exitstatus == 4
 
 
+def inside(platform: Instance, *words: str) -> "pexpect.spawn[str]":
+    """A shell beside what runs in the app's web process, at its prompt."""
+    child = on_terminal(platform, "enter", APP, *(words or ("web", "bash", "--norc")))
+    child.sendline("PS1='ready''> '")
+    child.expect("ready> ")
+    return child
+
+
+def left_behind(platform: Instance) -> list[str]:
+    """What sessions have left in containers' directories, and the conmons that hold some."""
+    homes = platform.settings.run_dir / "containers"
+    found = [str(one) for one in homes.glob("*/guests/*")]
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+            if "--exec" in words and any(one.startswith(str(homes)) for one in words):
+                found.append(" ".join(words))
+    return found
+
+
+def test_going_in_survives_a_lost_connection_too(platform: Instance):
+    child = inside(platform)
+    child.sendline("export KEPT=still-here; cd /tmp; stty size")
+    child.expect("31 97")
+    child.expect("ready> ")
+    os.kill(child.pid, signal.SIGKILL)
+    child.close(force=True)
+    until(lambda: not listed(platform)[0]["attended"])
+    (found,) = listed(platform)
+    (web,) = cast("list[dict[str, Any]]", platform.json("ps:inspect", APP))
+    assert (found["name"], found["container"], found["terminal"]) == ("enter.1", "web.1", True)
+    assert (found["container_id"], found["state"]) == (web["id"], "running in web.1")
+    assert re.search(r"enter\.1 .* in web\.1 .* left", platform.ok("run:list", APP))
+    again = on_terminal(platform, "run:attach", APP, "enter.1")
+    again.expect("KEPT=still-here")  # what was shown before
+    again.setwinsize(40, 100)
+    again.sendline("echo $KEPT in $PWD")
+    again.expect("still-here in /tmp")
+    assert listed(platform)[0]["attended"]
+    again.sendline("stty size; exit 9")
+    again.expect("40 100")
+    again.expect(pexpect.EOF)
+    again.close()
+    assert again.exitstatus == 9
+    assert listed(platform) == []
+    assert left_behind(platform) == []
+
+
+def test_going_in_survives_a_killed_daemon(platform: Instance):
+    child = inside(platform)
+    child.sendline("echo before-$((1000 + 1))")
+    child.expect("before-1001")
+    platform.kill()
+    child.expect(pexpect.EOF)
+    child.close()
+    platform.start()
+    (found,) = listed(platform)
+    assert (found["name"], found["attended"]) == ("enter.1", False)
+    again = on_terminal(platform, "run:attach", APP, "enter.1")
+    again.expect("before-1001")
+    again.sendline("echo after-$((1000 + 2)); exit 4")
+    again.expect("after-1002")
+    again.expect(pexpect.EOF)
+    again.close()
+    assert again.exitstatus == 4
+    assert left_behind(platform) == []
+
+
+def test_a_session_is_left_by_two_keys_and_ended_for_whoever_is_on_it(platform: Instance):
+    child = inside(platform)
+    child.send("\x10\x11")
+    child.expect(f"enter.1 goes on: paas run:attach {APP} enter.1")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    second = inside(platform)
+    assert [one["name"] for one in listed(platform)] == ["enter.1", "enter.2"]
+    assert platform.ok("run:stop", APP, "enter.2").split()[2] == "enter.2"
+    second.expect("enter.2 was stopped by")
+    second.expect(pexpect.EOF)
+    second.close()
+    assert second.exitstatus == 137
+    assert platform.get(APP).status_code == 200
+    assert [one["name"] for one in listed(platform)] == ["enter.1"]
+    platform.ok("run:stop", APP)
+    assert left_behind(platform) == []
+
+
+def test_a_session_ends_with_the_container_that_it_is_in(platform: Instance):
+    child = inside(platform)
+    platform.ok("ps:restart", APP)
+    child.expect(r"enter\.1 ended with web\.1")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 137
+    assert listed(platform) == []
+    assert left_behind(platform) == []
+
+
+def test_what_nobody_comes_back_to_ends(platform: Instance):
+    platform.ok("run:set", APP, "idle-seconds", "1")
+    try:
+        stays = inside(platform)
+        for child in (inside(platform), session(platform)):
+            child.send("\x10\x11")
+            child.expect(pexpect.EOF)
+        until(lambda: [one["name"] for one in listed(platform)] == ["enter.1"])
+        stays.sendline("exit 2")
+        stays.expect(pexpect.EOF)
+        stays.close()
+        assert stays.exitstatus == 2
+    finally:
+        platform.ok("run:set", APP, "idle-seconds")
+
+
+def test_an_app_has_no_more_sessions_than_it_may(platform: Instance):
+    child = inside(platform)
+    platform.ok("run:set", APP, "at-once", "1")
+    try:
+        refused = on_terminal(platform, "enter", APP)
+        refused.expect("has 1 sessions in its containers, and may have 1")
+        refused.expect(pexpect.EOF)
+        assert platform.ok("enter", APP, "web", "echo", "no-session") == "no-session\n"
+        platform.ok("run", APP, "true")  # they are counted apart
+    finally:
+        platform.ok("run:set", APP, "at-once")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+def test_what_is_run_in_a_shell_of_commands_goes_on_without_it_too(platform: Instance):
+    child = on_terminal(platform)
+    child.expect("paas> ")
+    child.sendline(f"run {APP} -- bash --norc")
+    child.sendline("PS1='ready''> '")
+    child.expect("ready> ")
+    child.send("\x10\x11")  # back in the shell
+    child.expect("run.1 goes on")
+    child.expect("paas> ")
+    child.sendline(f"enter {APP} web bash --norc")
+    child.sendline("PS1='ready''> '")
+    child.expect("ready> ")
+    os.kill(child.pid, signal.SIGKILL)
+    child.close(force=True)
+    until(lambda: not any(one["attended"] for one in listed(platform)))
+    assert sorted(one["name"] for one in listed(platform)) == ["enter.1", "run.1"]
+
+
 def test_leaving_is_two_keys_and_the_terminal_is_as_it_was(platform: Instance):
     child = session(platform)
     child.send("\x10\x11")
@@ -243,11 +392,11 @@ def test_what_is_run_or_entered_gets_its_three_streams_and_no_more(platform: Ins
     mine = "ls -l /proc/self/fd | grep -vE ' (0|1|2|3) -> ' | grep -c -- '->'"
     for argv in (("run", APP, "--", "sh", "-c", mine), ("enter", APP, "web", "sh", "-c", mine)):
         assert platform.paas(*argv).stdout == b"0\n"
-    child = session(platform)
-    child.sendline(f"echo open-$({mine}).")
-    child.expect(r"open-0\.")
-    child.sendline("exit")
-    child.expect(pexpect.EOF)
+    for child in (session(platform), inside(platform)):
+        child.sendline(f"echo open-$({mine}).")
+        child.expect(r"open-0\.")
+        child.sendline("exit")
+        child.expect(pexpect.EOF)
 
 
 def test_a_shell_is_a_session_of_commands_with_what_they_need(platform: Instance):

@@ -22,7 +22,7 @@ def leaks(instance: Instance, apps: Sequence[AppRow], runs: set[str]) -> Iterato
         if extra := found - expected:
             yield f"{what} left: {sorted(extra)}"
     yield from links(settings, apps)
-    yield from processes(settings)
+    yield from processes(settings, owned)
 
 
 def mounts(instance: Instance) -> list[str]:
@@ -96,8 +96,8 @@ def links(settings: Settings, apps: Sequence[AppRow]) -> Iterator[str]:
         yield f"links left: {sorted(extra)}"
 
 
-def processes(settings: Settings) -> Iterator[str]:
-    """runc and git are nobody's once nothing is under way."""
+def processes(settings: Settings, owned: set[str]) -> Iterator[str]:
+    """runc and git are nobody's once nothing is under way; conmon is its container's."""
     own = str(settings.state_dir.parent)
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -107,5 +107,7 @@ def processes(settings: Settings) -> Iterator[str]:
             continue
         program = Path(words[0]).name
         ours = place.is_relative_to(own) or any(own in word for word in words)
-        if ours and program in ("runc", "git"):
+        if ours and (
+            program in ("runc", "git") or (program == "conmon" and not owned & set(words))
+        ):
             yield f"process left: {' '.join(words)[:120]}"
