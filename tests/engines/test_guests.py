@@ -1,6 +1,7 @@
 """Processes on terminals of their own in running containers: they outlive who is on them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -153,6 +154,28 @@ def test_it_ends_with_its_container_and_leaves_nothing(house: House, container: 
     while wire.receive() is not None:
         continue
     assert code(guest) == 137
+    assert house.engine.guests() == []
+    assert traces(house, container) == []
+    assert house.traces(container.id) == []
+
+
+def test_a_container_removed_while_many_come_in_leaves_nothing_of_any(
+    house: House, container: Container
+) -> None:
+    def come(number: int) -> str:
+        try:
+            _, wire = lodge(house, container, "/bin/sleep", "60", name=f"enter.{number}")
+        except PaasError:
+            return "refused"
+        wire.close()
+        return "in"
+
+    with ThreadPoolExecutor(6) as crew:
+        coming = [crew.submit(come, number) for number in range(12)]
+        until(lambda: any(one.done() for one in coming))
+        house.engine.remove(container.id)
+        came = {one.result() for one in coming}
+    assert came == {"in", "refused"}
     assert house.engine.guests() == []
     assert traces(house, container) == []
     assert house.traces(container.id) == []

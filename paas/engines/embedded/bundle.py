@@ -110,7 +110,7 @@ class Bundles:
         path = self.directories.container(spec.id) / "config.json"
         write_private(path, json.dumps(config))
 
-    def process_file(self, spec: ContainerSpec, name: str, process: dict[str, object]) -> Path:
+    def process_file(self, spec: ContainerSpec, name: str, process: Mapping[str, object]) -> Path:
         """A process description for runc exec; the caller deletes it."""
         path = self.directories.container(spec.id) / f"{name}.json"
         write_private(path, json.dumps(process))

@@ -1,12 +1,12 @@
 """The engine that needs no other: runc starts, conmon supervises, the kernel limits.
 
 Touches nothing itself: bundle prepares and frees, runtime starts, exits hears of
-ends, session runs in the foreground, guests on terminals, reconcile finds what was left. Here is
-which containers there are, filled from their directories when the daemon starts.
+ends, session runs in the foreground, joining and guests beside what runs there,
+reconcile finds what was left behind. Here is which containers there are, filled from
+their directories when the daemon starts.
 """
 
 import logging
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -18,12 +18,12 @@ from paas.engines.base import Guest, Process, Session, Streams, Wire
 from paas.engines.embedded import listing, processes, runtime, session, sockets
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
-from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.disk import DiskWatch
 from paas.engines.embedded.ends import Ends, tell
 from paas.engines.embedded.exits import ExitWatch, classify
 from paas.engines.embedded.guests import Guests
 from paas.engines.embedded.index import Index
+from paas.engines.embedded.joining import Joining
 from paas.engines.embedded.reconcile import Sweep
 from paas.engines.embedded.stillness import Stillness
 from paas.engines.embedded.stopwatch import Stopwatch
@@ -62,6 +62,7 @@ class EmbeddedEngine:
         for container in self._index.load():
             self._stillness.let_go(container.id)
             self._exits.track(container.id, container.pid)
+        self._joining = Joining(runner, self._bundles)
         self._guests = Guests(runner, self._directories, self._cgroups)
         for container in self._index.containers(None):
             self._guests.find(container)
@@ -242,52 +243,8 @@ class EmbeddedEngine:
     ) -> Session:
         """Run argv as the container's user, beside what runs there."""
         container = self._awake(container_id)
-        name = f"exec-{secrets.token_hex(4)}"
-        joining = self._joining(container.spec, argv, environment, streams.terminal)
-        return self._join(container, name, joining, streams)
-
-    def _joining(
-        self,
-        spec: ContainerSpec,
-        argv: tuple[str, ...],
-        environment: Mapping[str, str],
-        terminal: oci.Size | None,
-    ) -> dict[str, object]:
-        return oci.process(
-            spec,
-            self._bundles.machine(),
-            argv=argv,
-            environment={**spec.environment, **environment},
-            terminal=terminal,
-            under_init=False,
-        )
-
-    def _join(
-        self, container: Container, name: str, process: dict[str, object], streams: Streams
-    ) -> Session:
-        file = self._bundles.process_file(container.spec, name, process)
-        pid_file, runc_log = file.with_suffix(".pid"), file.with_suffix(".log")
-        before = self._cgroups.memory_kills(container.id)
-
-        def judge(code: int) -> ExitStatus:
-            return classify(code, self._cgroups.memory_kills(container.id) - before, stopped=False)
-
-        def kill(pid: int) -> None:
-            processes.kill_family(pid, lambda: self._cgroups.pids(container.id))
-
-        def clean() -> None:
-            for path in (file, pid_file, runc_log):
-                path.unlink(missing_ok=True)
-
-        argv = runtime.runc_exec(self._directories, container.id, file, pid_file, runc_log)
-        ways = session.Ways(signal=signal_process, kill=kill, judge=judge, clean=clean)
-        try:
-            started = session.begin(self._runner, argv, streams, pid_file, runc_log, ways)
-        except BaseException:
-            clean()
-            raise
-        file.unlink(missing_ok=True)
-        return started
+        process = self._joining.described(container.spec, argv, environment, streams.terminal)
+        return self._joining.begin(container, process, streams)
 
     # -- on terminals of their own -------------------------------------------------------
 
@@ -301,8 +258,8 @@ class EmbeddedEngine:
     ) -> tuple[Guest, Wire]:
         """Run argv as execute does, on a terminal that conmon holds."""
         container = self._awake(container_id)
-        joining = self._joining(container.spec, argv, environment, terminal)
-        return self._guests.lodge(container, name, joining)
+        process = self._joining.described(container.spec, argv, environment, terminal)
+        return self._guests.lodge(container, name, process)
 
     def guests(self) -> Sequence[Guest]:
         """Those that have not ended, oldest first."""
