@@ -5,6 +5,7 @@ ours, and ends with it.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from paas.console import Console
@@ -51,22 +52,14 @@ def attach(platform: Platform, container: Container, console: Console) -> int:
 
 def held(platform: Platform, container: Container) -> Held:
     """Its terminal, for those who are on it."""
-    spec = container.spec
-    shown = shown_in(platform, container.id)
-    return Held(
-        container.id,
-        spec.app,
-        spec.hostname,
-        shown,
-        lambda console: over(platform, container, console),
-    )
 
+    def over(console: Console) -> int | None:
+        status = platform.engine.wait(container.id, END_S)
+        return None if status is None else code_of(container, status, console)
 
-def over(platform: Platform, container: Container, console: Console) -> int | None:
-    """The exit code of a container that says no more; None when it goes on."""
-    if platform.engine.wait(container.id, END_S) is None:
-        return None
-    return code_of(container, settled(platform, container), console)
+    spec, shown = container.spec, shown_in(platform, container.id)
+    free = partial(platform.engine.remove, container.id)
+    return Held(container.id, spec.app, spec.hostname, shown, over, free)
 
 
 # -- through pipes ---------------------------------------------------------------------

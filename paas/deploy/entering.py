@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from paas.console import Console
 from paas.deploy import oneoff, policies, relay, terminals
@@ -102,10 +103,9 @@ def key_of(guest: Guest) -> str:
 
 def held(platform: Platform, guest: Guest) -> Held:
     """Its terminal, for those who are on it."""
-    app = guest.container.spec.app
-    return Held(
-        key_of(guest), app, guest.name, guest.shown, lambda console: over(platform, guest, console)
-    )
+    key, app = key_of(guest), guest.container.spec.app
+    tell = partial(over, platform, guest)
+    return Held(key, app, guest.name, guest.shown, tell, lambda: None)
 
 
 def over(platform: Platform, guest: Guest, console: Console) -> int | None:

@@ -6,7 +6,7 @@ is not in service is being checked, being retired, or left over.
 
 import json
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,22 +17,27 @@ from paas.platform import Platform
 IN_SERVICE = ("ps", "in-service")  # the property that has their ids
 
 _locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
-_in_hand: set[str] = set()
+_counting = threading.Lock()
+_hands: Counter[str] = Counter()
 
 
 @contextmanager
 def in_hand(container_id: str) -> Iterator[None]:
-    """While somebody checks or retires a container that is not in service."""
-    _in_hand.add(container_id)
+    """While somebody checks or retires a container that is not in service; several may."""
+    with _counting:
+        _hands[container_id] += 1
     try:
         yield
     finally:
-        _in_hand.discard(container_id)
+        with _counting:
+            _hands[container_id] -= 1
+            if not _hands[container_id]:
+                del _hands[container_id]
 
 
 def is_in_hand(container_id: str) -> bool:
     """Whether somebody is busy with a container."""
-    return container_id in _in_hand
+    return container_id in _hands
 
 
 @contextmanager

@@ -24,6 +24,7 @@ END_S = 30.0  # from the last word to the end
 END_OF_INPUT = b"\x04"  # as a terminal has it
 LEAVE = b"\x10\x11"  # Ctrl-P Ctrl-Q, as in docker
 
+_counting = threading.Lock()
 _attended: Counter[str] = Counter()
 
 
@@ -32,7 +33,7 @@ class Held:
     """A terminal: what it is known by, and the file of what it showed.
 
     key: as no other is called. over: the exit code of what has it, once it says no more, why being
-    told; None when it goes on.
+    told; None when it goes on. free: called when it is over and the last one has heard of it.
     """
 
     key: str
@@ -40,11 +41,12 @@ class Held:
     name: str
     shown: Path
     over: Callable[[Console], int | None]
+    free: Callable[[], object]
 
 
 def is_attended(key: str) -> bool:
     """Whether somebody is on a terminal."""
-    return _attended[key] > 0
+    return key in _attended
 
 
 def come_back(held: Held, wire: Wire, console: Console) -> int:
@@ -65,6 +67,8 @@ def stay(held: Held, wire: Wire, console: Console, shown: bytes = b"") -> int:
         gone = visit.chose_to_leave or console.cancelled.is_set()
         code = None if gone else held.over(console)
     if code is not None:
+        if not is_attended(held.key):
+            held.free()
         return code
     return left(held, console, chosen=visit.chose_to_leave)
 
@@ -80,14 +84,17 @@ def left(held: Held, console: Console, *, chosen: bool) -> int:
 
 @contextmanager
 def attended(key: str) -> Iterator[None]:
-    _attended[key] += 1
+    """While somebody is on a terminal; several may be."""
+    with _counting:
+        _attended[key] += 1
     try:
         with fleet.in_hand(key):
             yield
     finally:
-        _attended[key] -= 1
-        if not _attended[key]:
-            del _attended[key]
+        with _counting:
+            _attended[key] -= 1
+            if not _attended[key]:
+                del _attended[key]
 
 
 # -- both ends joined ------------------------------------------------------------------

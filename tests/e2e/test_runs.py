@@ -191,11 +191,12 @@ def test_going_in_survives_a_lost_connection_too(platform: Instance):
     assert left_behind(platform) == []
 
 
-def test_going_in_survives_a_killed_daemon(platform: Instance):
+@pytest.mark.parametrize("end", [Instance.kill, Instance.stop], ids=["killed", "stopped"])
+def test_going_in_survives_the_daemon(platform: Instance, end: Callable[[Instance], None]):
     child = inside(platform)
     child.sendline("echo before-$((1000 + 1))")
     child.expect("before-1001")
-    platform.kill()
+    end(platform)
     child.expect(pexpect.EOF)
     child.close()
     platform.start()
@@ -328,6 +329,23 @@ def test_two_may_be_on_one_terminal_and_one_may_leave(platform: Instance):
     first.expect(pexpect.EOF)
     first.close()
     assert first.exitstatus == 3
+
+
+@pytest.mark.parametrize("begin", [session, inside])
+def test_everybody_on_a_terminal_hears_how_it_ended(
+    platform: Instance, begin: Callable[[Instance], "pexpect.spawn[str]"]
+):
+    children = [begin(platform)]
+    (found,) = listed(platform)
+    for _ in range(2):
+        children.append(on_terminal(platform, "run:attach", APP, found["name"]))
+        children[-1].expect("ready> ")
+    children[1].sendline("exit 3")
+    for child in children:
+        child.expect(pexpect.EOF)
+        child.close()
+    assert [child.exitstatus for child in children] == [3, 3, 3]
+    assert listed(platform) == []
 
 
 def test_what_a_terminal_shows_is_not_in_the_apps_log(platform: Instance):
