@@ -153,6 +153,7 @@ def processes(instance: Instance) -> set[int]:
 def test_a_newer_daemon_takes_over_while_requests_streams_and_runs_go_on(stage: Stage):
     instance = stage.instance
     repository = deployed_for_load(instance, "busy", 1)
+    instance.ok("checks:set", "busy", "wait-to-retire", "30")  # longer than uploads take
     running = Load({"busy": (target(instance, "busy"), OUTLASTING)})
     with newer_checkout(instance.root) as checkout:
         running.begin()
