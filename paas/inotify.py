@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.inotify_rm_watch.argtypes = [ctypes.c_int, ctypes.c_int]
 LIBC.inotify_add_watch.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32]
 
 MODIFIED = 0x0002
@@ -50,6 +51,10 @@ class Inotify:
         if number < 0:
             raise failure(f"watch {directory}")
         return number
+
+    def forget(self, number: int) -> None:
+        """Watch a directory no longer; of one that is gone this was so already."""
+        LIBC.inotify_rm_watch(self.descriptor, number)
 
     def read(self, timeout_s: float | None = 0) -> list[Event]:
         """Events that have come, waiting up to timeout_s (None: for ever) for the first."""

@@ -13,6 +13,7 @@ from paas.git.repositories import Repositories
 from paas.image.layers import Layers
 from paas.image.stack import Stack
 from paas.logs.logs import Logs
+from paas.logs.sinks.shipping import Shipping
 from paas.model import limits
 from paas.network.networks import Networks
 from paas.plugins.plugins import Plugins
@@ -47,11 +48,13 @@ class Platform:
     collections: Turns = field(default_factory=lambda: Turns(1, "collection"))
     disk: Disk = field(init=False)
     plugins: Plugins = field(init=False)
+    shipping: Shipping = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disk", Disk(self.settings))
         plugins = Plugins(self.settings, self.runner, self.store, self.record)
         object.__setattr__(self, "plugins", plugins)
+        object.__setattr__(self, "shipping", Shipping(self.settings, self.store, self.logs))
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":

@@ -18,7 +18,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.console import Console, plain
 from paas.errors import UsageError
-from paas.logs.line import Line
+from paas.logs.line import Line, as_object, shown_at
 from paas.model.app import App
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -120,16 +120,7 @@ def in_bulk(console: Console, texts: Iterable[str]) -> None:
 
 def form(app: App, line: Line, wish: Wish) -> str:
     """`2026-01-31T12:00:00.123456Z app[web.1]: text`, as dokku's users know it."""
-    at = f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
     if wish.as_json:
-        return json.dumps(
-            {
-                "at": at,
-                "app": app.name,
-                "source": line.source,
-                "stream": line.stream,
-                "text": line.text,
-            }
-        )
+        return json.dumps(as_object(app.name, line))
     text = plain(line.text)
-    return text if wish.raw else f"{at} app[{line.source}]: {text}"
+    return text if wish.raw else f"{shown_at(line)} app[{line.source}]: {text}"

@@ -131,6 +131,8 @@ def serve(platform: Platform, settings: Settings) -> None:
         scheduler.hear()
         supervisor.start()
         scheduler.start()
+        open_doors.callback(platform.shipping.close)
+        platform.shipping.start()
         expiry = Expiry(platform)
         open_doors.callback(expiry.stop)
         expiry.start()

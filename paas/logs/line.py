@@ -26,6 +26,22 @@ class Line:
     text: str
 
 
+def shown_at(line: Line) -> str:
+    """When a line was written, as it is shown."""
+    return f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def as_object(app: str, line: Line) -> dict[str, str]:
+    """A line as programs get it."""
+    return {
+        "at": shown_at(line),
+        "app": app,
+        "source": line.source,
+        "stream": line.stream,
+        "text": line.text,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a file: a whole line, or a part of one."""

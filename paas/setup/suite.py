@@ -27,6 +27,7 @@ TEST_PACKAGES = (
     "buildah",
     "umoci",
     "docker-registry",
+    "rsyslog",
     "pebble",
     "busybox-static",
     "gcc",

@@ -49,15 +49,31 @@ class Secrets:
 
     def get(self, app: App | None, namespace: str, key: str) -> str | None:
         """The text, None when it is not set."""
+        sealed = self.sealed(app, namespace, key)
+        return None if sealed is None else self._seal.open(sealed)
+
+    def sealed(self, app: App | None, namespace: str, key: str) -> str | None:
+        """The text as it is kept."""
         query = select(secrets.c.sealed).where(of(app, namespace) & (secrets.c.key == key))
         with self._database.read() as connection:
-            sealed = connection.scalar(query)
-        return None if sealed is None else self._seal.open(sealed)
+            return connection.scalar(query)
 
     def keys(self, app: App | None, namespace: str) -> list[str]:
         """Which ones are set, in order."""
         with self._database.read() as connection:
             return sorted(connection.scalars(select(secrets.c.key).where(of(app, namespace))))
+
+    def everywhere(self, namespace: str, key: str) -> dict[int | None, str]:
+        """The sealed text of every app that has one, by its id (None: the instance's)."""
+        query = select(secrets.c.app_id, secrets.c.sealed).where(
+            (secrets.c.namespace == namespace) & (secrets.c.key == key)
+        )
+        with self._database.read() as connection:
+            return {row.app_id: row.sealed for row in connection.execute(query)}
+
+    def opened(self, sealed: str) -> str:
+        """What a sealed text says; PaasError when it was sealed with another key."""
+        return self._seal.open(sealed)
 
     def set(self, app: App | None, namespace: str, key: str, text: str | None) -> None:
         """Set it, or forget it when text is None."""

@@ -26,6 +26,7 @@ def small_platform(settings, runner):
         repositories=Repositories(settings, runner),
         store=types.SimpleNamespace(keys=types.SimpleNamespace(find=lambda _fingerprint: None)),
         plugins=types.SimpleNamespace(caller=lambda _uid: None),
+        shipping=types.SimpleNamespace(start=lambda: None, close=lambda: None),
         start=lambda: None,
     )
 
