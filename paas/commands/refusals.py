@@ -18,7 +18,7 @@ class Refusal:
 
 ONE_PROXY = "nginx is the only proxy here"
 ONE_SCHEDULER = "containers run on this server, by its own engine"
-SHIPPED = Refusal("logs are kept here, in files that are bounded", "paas logs APP -t | ... to ship")
+SHIPPED = Refusal("the daemon ships logs itself, without vector", "paas logs:set APP sinks URL")
 
 # by namespace: every command of it
 NAMESPACES = {

@@ -13,9 +13,9 @@ import click
 from paas.commands import refusals
 from paas.commands.context import Context
 from paas.commands.parameters import app_or_global_argument, format_option, printable
-from paas.commands.permissions import Permission
+from paas.commands.permissions import Permission, allowed
 from paas.commands.registry import command
-from paas.errors import PaasError, UsageError
+from paas.errors import PaasError, PermissionDenied, UsageError
 from paas.model.app import App
 from paas.model.names import app_name
 
@@ -29,7 +29,9 @@ class Property:
 
     default is what holds when neither the app nor the instance sets it. kept and shown,
     where the text alone does not say whether it may be kept, turn an app's text into
-    what is kept and that into text again.
+    what is kept and that into text again. hidden tells what may be shown of a secret: the
+    text itself is kept sealed, and may come on standard input. Where joined, what the
+    instance has holds beside what the app has. globally: who may set the instance's.
     """
 
     key: str
@@ -41,6 +43,9 @@ class Property:
     kept: Callable[[Context, App, str], str] | None = None
     shown: Callable[[Context, str], str] = lambda _, text: text
     empty: str | None = None
+    hidden: Callable[[str], str] | None = None
+    joined: bool = False
+    globally: Permission = Permission.WRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,27 @@ class Namespace:
 
     def property_rows(self, context: Context, one: Property, app: App | None) -> Values:
         """What the app has set, what the instance has (global-), and what holds (computed-)."""
-        get = context.platform.store.properties.get
-        own = one.shown(context, get(app, self.name, one.key) or "") if app else ""
-        shared = (get(None, self.name, one.key) or "") if one.has_global else ""
-        computed = own or shared or one.default(context)
+        own = one.shown(context, set_text(context, self, one, app)) if app else ""
+        shared = set_text(context, self, one, None) if one.has_global else ""
+        both = ",".join(filter(None, (own, shared))) if one.joined else own or shared
+        computed = both or one.default(context)
         rows = {f"computed-{one.key}": computed, f"global-{one.key}": shared}
         return {**rows, one.key: own} if app else rows
 
 
 SPACES: dict[str, Namespace] = {}
+
+
+def set_text(context: Context, space: Namespace, one: Property, app: App | None) -> str:
+    """What is set of a property, as it may be shown; "" for nothing."""
+    store = context.platform.store
+    if one.hidden is None:
+        return store.properties.get(app, space.name, one.key) or ""
+    try:
+        text = store.secrets.get(app, space.name, one.key)
+        return one.hidden(text) if text else ""
+    except PaasError as error:
+        return f"({error.message})"
 
 
 def accepts(namespace: str, key: str, value: str) -> bool | None:
@@ -93,7 +110,7 @@ def accepts(namespace: str, key: str, value: str) -> bool | None:
     """
     space = SPACES.get(namespace)
     for one in space.properties if space else ():
-        if one.key == key and one.has_app and one.kept is None:
+        if one.key == key and one.has_app and one.kept is None and one.hidden is None:
             try:
                 return one.check(printable(value, key)) == value
             except PaasError:
@@ -215,8 +232,13 @@ def make_set(space: Namespace) -> None:
             raise PaasError(f"{key} is a property of apps, not of the instance", "name an app")
         if app is not None and not one.has_app:
             raise PaasError(f"{key} is a property of the instance, not of apps", "say --global")
-        checked = one.check(printable(value, key)) if value else one.empty
-        space.applied(context, app, lambda: keep(context, space, one, app, checked))
+        if app is None and not allowed(context.caller, one.globally):
+            raise PermissionDenied(f"{context.caller.name} may not set {key} of the instance")
+        if value == "-" and one.hidden:
+            value = context.given_line(one.key)
+        text = one.check(printable(value, key)) if value else one.empty
+        space.applied(context, app, lambda: keep(context, space, one, app, text))
+        checked = one.hidden(text) if one.hidden and text else text
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
         context.record("setting", f"{space.name}: {words}", app)
         if space.when_set is not None:
@@ -241,4 +263,5 @@ def keep(
     with context.platform.store.together():
         if text and app and one.kept:
             text = one.kept(context, app, text)
-        context.platform.store.properties.set(app, space.name, one.key, text)
+        store = context.platform.store
+        (store.secrets if one.hidden else store.properties).set(app, space.name, one.key, text)

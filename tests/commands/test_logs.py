@@ -11,6 +11,7 @@ from paas.console import Console
 from paas.deploy import policies
 from paas.logs.line import format_entry
 from paas.model.app import App
+from paas.model.caller import Caller, Role
 from paas.platform import Platform, log_bytes
 from tests.commands.conftest import ADMIN, Admin
 
@@ -171,3 +172,69 @@ def test_what_was_said_while_a_deploy_failed_is_found_again(
         assert "all is well" not in said
     assert admin.fails("logs:failed").status == 2
     assert admin.fails("logs:failed", "blog", "--all").status == 2
+
+
+SINK = "https://shipper:hunter2@logs.example.com/in/token?key=abc"
+SHOWN = "https://logs.example.com:443/..."
+
+
+def test_a_sink_is_set_and_its_secrets_are_shown_to_nobody(
+    admin: Admin, platform: Platform, blog: App
+):
+    said = admin.ok("logs:set", "blog", "sinks", f"{SINK},syslog+tcp://logs.example.com")
+    assert f"Setting sinks of blog to {SHOWN},syslog+tcp://logs.example.com:601" in said
+    report = admin("logs:report", "blog", "--format", "json").json()
+    assert report["sinks"] == f"{SHOWN},syslog+tcp://logs.example.com:601"
+    assert report["sink-1"] == f"{SHOWN} is about to begin"
+    told = said + admin.ok("events") + str(report) + admin.ok("logs:report")
+    database = (platform.settings.state_dir / "paas.db").read_bytes()
+    for secret in ("shipper", "hunter2", "token", "key=abc"):
+        assert secret not in told
+        assert secret.encode() not in database
+    admin.ok("logs:set", "blog", "sinks")
+    assert admin("logs:report", "blog", "--format", "json").json()["sinks"] == ""
+
+
+def test_a_sink_may_come_on_standard_input(admin: Admin, platform: Platform, blog: App):
+    admin.ok("logs:set", "blog", "sinks", "-", stdin=f"{SINK}\n".encode())
+    assert platform.store.secrets.get(blog, "logs", "sinks") == SINK
+    assert admin.fails("logs:set", "blog", "sinks", "-", stdin=b"\n").status == 2
+
+
+def test_the_instances_sinks_get_every_apps_lines_too(admin: Admin, blog: App):
+    admin.ok("logs:set", "--global", "sinks", "syslog+udp://127.0.0.1")
+    admin.ok("logs:set", "blog", "sinks", "syslog+tcp://logs.example.com")
+    report = admin("logs:report", "blog", "--format", "json").json()
+    assert report["sinks"] == "syslog+tcp://logs.example.com:601"
+    assert report["global-sinks"] == "syslog+udp://127.0.0.1:514"
+    assert report["computed-sinks"] == ",".join((report["sinks"], report["global-sinks"]))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.7", "169.254.169.254", "[::1]"])
+def test_an_apps_sink_at_an_inward_address_is_refused_unless_its_network_is_opened(
+    admin: Admin, platform: Platform, blog: App, host: str
+):
+    said = admin.fails("logs:set", "blog", "sinks", f"https://a:hunter2@{host}/")
+    assert "no public address" in said.err
+    assert "hunter2" not in said.err
+    assert platform.store.secrets.get(blog, "logs", "sinks") is None
+    networks = "127.0.0.0/8,10.0.0.0/24,169.254.0.0/16,::1/128"
+    admin.ok("logs:set", "--global", "sink-networks", networks)
+    admin.ok("logs:set", "blog", "sinks", f"https://a:hunter2@{host}/")
+    assert admin.fails("logs:set", "blog", "sink-networks", "0.0.0.0/0").status == 1
+
+
+def test_only_administrators_set_what_all_apps_are_shipped_to(platform: Platform, blog: App):
+    roles = frozenset({Role.PLUGIN})
+    plugin = Admin(platform, Caller("tool", "plugin", roles, may=("read", "write")))
+    plugin.ok("logs:set", "blog", "sinks", "syslog+tcp://logs.example.com")
+    for key, value in (("sinks", "syslog+tcp://127.0.0.1"), ("sink-networks", "127.0.0.0/8")):
+        assert plugin.fails("logs:set", "--global", key, value).status == 77
+
+
+def test_a_bad_sink_is_refused(admin: Admin, blog: App):
+    for bad in ("console://", "syslog://host", "syslog+tcp://host/x", "https://a:hunter2@/"):
+        said = admin.fails("logs:set", "blog", "sinks", bad)
+        assert said.status == 2
+        assert "hunter2" not in said.err
+    assert "paas logs:set APP sinks URL" in admin.fails("logs:vector-start").err
