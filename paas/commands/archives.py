@@ -12,14 +12,14 @@ from paas.backup.files import archive_at, archive_given
 from paas.backup.making import Wish
 from paas.backup.passphrase import passphrase_given, passphrase_in
 from paas.commands.context import Context
-from paas.commands.parameters import TEXT
+from paas.commands.parameters import FILE
 from paas.console import Console
 from paas.errors import UsageError
 
 STREAM = "-"
-file_argument = click.argument("file", type=TEXT, required=False, metavar="[FILE|-]")
+file_argument = click.argument("file", type=FILE, required=False, metavar="[FILE|-]")
 passphrase_file_option = click.option(
-    "--passphrase-file", type=TEXT, metavar="FILE",
+    "--passphrase-file", type=FILE, metavar="FILE",
     help="Encrypted with the first line of this file of the server's.",
 )  # fmt: skip
 passphrase_stdin_option = click.option(

@@ -16,7 +16,7 @@ from paas.commands.archives import (
     passphrase_stdin_option,
 )
 from paas.commands.context import Context
-from paas.commands.parameters import APP, TEXT, Checked, format_option, one_of, whole_number
+from paas.commands.parameters import APP, FILE, TEXT, Checked, format_option, one_of, whole_number
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.errors import UsageError
@@ -142,7 +142,7 @@ def shown(value: object) -> str:
 @command("backup:schedule", Permission.ADMIN)
 @click.argument("cron_", type=CRON, metavar="CRON")
 @click.option("--keep", type=click.IntRange(1, 1000), help="How many scheduled ones stay.")
-@click.option("--directory", type=TEXT, help="An existing folder of the server's.")
+@click.option("--directory", type=FILE, help="An existing folder of the server's.")
 @click.option("--with-images", is_flag=True, help="Images too, so that nothing is built again.")
 @logs_option
 @passphrase_file_option

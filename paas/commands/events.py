@@ -13,6 +13,7 @@ from paas.model.app import App
 from paas.model.event import ACTIONS, RESULTS, Event
 
 DEFAULT_NUMBER = 100
+LAST_ID = (1 << 63) - 1  # what a database can count to
 LOOK_EVERY_S = 0.5
 OFF = ("events", "off")
 
@@ -26,7 +27,7 @@ OFF = ("events", "off")
               help="Only those of one kind; events:list names them.")  # fmt: skip
 @click.option("--actor", type=TEXT, help="Only what this key or plugin did, or root, or paas.")
 @click.option("--result", type=click.Choice(RESULTS), help="Only those that went this way.")
-@click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
+@click.option("--after", type=click.IntRange(0, LAST_ID), default=0, metavar="ID",
               help="Only those after the event of this id, which never changes.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["stdout", "text", "json"]),
               default="stdout", help="json: an object a line.")  # fmt: skip

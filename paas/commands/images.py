@@ -8,7 +8,7 @@ import click
 
 from paas.commands import image_view, report
 from paas.commands.context import Context
-from paas.commands.parameters import APP, TEXT, format_option, printable
+from paas.commands.parameters import APP, FILE, TEXT, format_option, printable
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import materials
@@ -113,7 +113,7 @@ def named_only(context: Context, text: str, app: App | None) -> str:
 
 @command("images:export", Permission.SECRETS)
 @click.argument("image", type=TEXT)
-@click.option("--output", type=TEXT, help="A new file or directory of the server, for root alone.")
+@click.option("--output", type=FILE, help="A new file or directory of the server, for root alone.")
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="archive",
     help="archive, for docker load, podman, skopeo and images:import; oci, a layout in a "

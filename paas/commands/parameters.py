@@ -21,6 +21,13 @@ def printable(text: str, what: str) -> str:
     raise UsageError(f"{what} must be one line of printable text")
 
 
+def file_name(text: str) -> str:
+    """A path; an empty one is no other way of saying none, as an unset variable of a script's."""
+    if printable(text, "the name of a file"):
+        return text
+    raise UsageError("the name of a file is empty", "leave it out if there is none")
+
+
 class ExistingApp(click.ParamType[App]):
     """An app by its name; AppNotFound (exit 20) when there is none."""
 
@@ -128,6 +135,7 @@ CONTAINER_NAMED = Checked("container", container_name)
 SCALING = Checked("type=count", scaling)
 VERSION = Checked("version", version_number)
 ASSIGNMENT = Checked("key=value", assignment)
+FILE = Checked("file", file_name)
 TEXT = Checked("text", lambda text: printable(text, "an argument"))
 
 app_argument = click.argument("app", type=APP)

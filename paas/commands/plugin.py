@@ -65,6 +65,8 @@ def install(
     refuse_remote(context, "plugin:install")
     if core and address:
         raise UsageError("--core goes with no address")
+    if address is None and (name or committish):
+        raise UsageError("--name and --committish go with the address of a plugin")
     if core:
         context.console.step("Nothing to do: paas brings its own plugins")
     elif address is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import click
 
 from paas.commands.context import Context
-from paas.commands.parameters import format_option, printable
+from paas.commands.parameters import Checked, format_option, printable
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.commands.storage import VOLUME, volume_argument
@@ -43,7 +43,7 @@ def register(kind: Kind) -> None:
 
 def make_set(kind: Kind) -> None:
     @volume_argument
-    @click.argument("key", type=str)
+    @click.argument("key", type=Checked("key", rules.label_key))
     @click.argument("value", type=str, required=False)
     def set_one(context: Context, name: str, key: str, value: str | None) -> None:
         store = context.platform.store

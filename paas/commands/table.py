@@ -196,7 +196,10 @@ def check_words(words: Sequence[str]) -> None:
         raise UsageError(f"the arguments are longer than {ARGUMENT_BYTES >> 20} MiB together")
     for place, word in enumerate(words, start=1):
         if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
-            raise UsageError(f"argument {place} has a character in it that is not text")
+            raise UsageError(
+                f"argument {place} has a character in it that is not text",
+                "what holds other bytes is given on standard input; see paas help",
+            )
 
 
 def take_global_flags(context: Context, words: list[str]) -> str:

@@ -179,11 +179,17 @@ def phases(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(one for one in PHASES if one in wanted)
 
 
+def label_key(text: str) -> str:
+    """The key of a label or annotation, or UsageError."""
+    if LABEL_KEY.fullmatch(text):
+        return text
+    raise UsageError(f"{text[:80]!r} is not a key of a label", "such as team or app/part-of")
+
+
 def labels(pairs: Mapping[str, str]) -> dict[str, str]:
     """Labels or annotations that may be kept, or UsageError."""
     for key, value in pairs.items():
-        if not LABEL_KEY.fullmatch(key):
-            raise UsageError(f"{key[:80]!r} is not a key of a label", "such as team or app/part-of")
+        label_key(key)
         if not value.isprintable() or len(value) > 1024:
             raise UsageError(f"the value of {key} is not one short line of printable text")
     if len(pairs) > LABELS:

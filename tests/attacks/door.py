@@ -20,15 +20,18 @@ class Said(NamedTuple):
 class Door:
     """Commands as root, one connection each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, directory: Path = Path("/nonexistent")) -> None:
+        """directory: where the caller is, so where files without a path are."""
         self.path = path
+        self.directory = directory
 
     def __call__(self, *argv: str, stdin: bytes = b"") -> Said:
         given, out, err = (os.memfd_create(name) for name in ("in", "out", "err"))
         try:
             os.write(given, stdin)
             os.lseek(given, 0, os.SEEK_SET)
-            request = json.dumps({"version": 1, "argv": argv, "env": {}}).encode() + b"\n"
+            env = {"PWD": str(self.directory)}
+            request = json.dumps({"version": 1, "argv": argv, "env": env}).encode() + b"\n"
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(60)
                 connection.connect(str(self.path))
