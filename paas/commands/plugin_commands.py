@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import click
 
+from paas.commands.accounts import accounted
 from paas.commands.context import Context
 from paas.commands.permissions import Permission
 from paas.commands.registry import Command, HelpWanted, registry
@@ -71,8 +72,18 @@ def entry(own: OwnCommand, one: Present) -> Command:
 
 
 def run(context: Context, name: str, words: list[str], app: str) -> int:
-    """Run a plugin's command to its end; its exit code."""
+    """Run a plugin's command to its end; its exit code. What may change something is told."""
     own, one = context.platform.plugins.index.commands[name]
+    if own.permission in (Permission.PUBLIC, Permission.READ):
+        return ran(context, one, name, words, app)
+    with accounted(context, name, Permission(own.permission), {"words": words}) as account:
+        account.status = ran(context, one, name, words, app)
+        if account.status == 0:
+            context.record("plugin", f"{name} of plugin {one.plugin.name}")
+    return account.status
+
+
+def ran(context: Context, one: Present, name: str, words: list[str], app: str) -> int:
     path = command_file(one, name)
     if path is None:
         raise PaasError(f"plugin {one.plugin.name} has no program for {name}", "tell its author")
@@ -85,8 +96,6 @@ def run(context: Context, name: str, words: list[str], app: str) -> int:
     )
     if status == NOT_IMPLEMENTED:
         raise PaasError(f"plugin {one.plugin.name} does not know {name} itself")
-    if own.permission not in (Permission.PUBLIC, Permission.READ):
-        context.record("plugin", f"{name} of plugin {one.plugin.name}")
     return status
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from paas.commands import refusals
+from paas.commands.accounts import accounted
 from paas.commands.context import Context
 from paas.commands.occasions import told
 from paas.commands.parameters import APP, APP_OR_GLOBAL
@@ -66,8 +67,12 @@ class Command:
         """Parse and call; the exit code. Whoever uses it wrongly is told what is right."""
         try:
             values = self.parse(context, list(arguments))
-            with told(context, self.name, values):
-                return self.function(context, **values) or 0
+            with (
+                accounted(context, self.name, self.permission, values) as account,
+                told(context, self.name, values),
+            ):
+                account.status = self.function(context, **values) or 0
+                return account.status
         except UsageError as error:
             error.hint = error.hint or f"usage: {self.usage()}"
             raise

@@ -1,6 +1,10 @@
 """Events: what changed, in order, bounded; kept also when the app is gone."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from sqlalchemy import (
     Column,
@@ -35,6 +39,28 @@ PRUNE_EVERY = 64
 DETAIL_LENGTH = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The results of one actor's events, as they come."""
+
+    actor: str
+    results: list[str] = field(default_factory=list)
+
+
+_noticing: ContextVar[Noticed | None] = ContextVar("events that are noticed", default=None)
+
+
+@contextmanager
+def noticed(actor: str) -> Iterator[list[str]]:
+    """The results of the events of an actor that this thread records within the block."""
+    noticing = Noticed(actor)
+    before = _noticing.set(noticing)
+    try:
+        yield noticing.results
+    finally:
+        _noticing.reset(before)
+
+
 class Events:
     """The newest events; of those a crash loop makes, a quarter of that at most."""
 
@@ -52,6 +78,8 @@ class Events:
             number = connection.scalar(added.returning(events.c.id)) or 0
             if number % PRUNE_EVERY == 0:
                 self._prune(connection, number)
+        if (noticing := _noticing.get()) is not None and noticing.actor == actor:
+            noticing.results.append(result)
         with self._changed:
             self._seen = max(self._seen, number)
             self._changed.notify_all()

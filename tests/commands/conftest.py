@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any, cast
 import pytest
 
 from paas.command import Runner
+from paas.commands.accounts import may_change
+from paas.commands.registry import registry
 from paas.commands.table import dispatch
 from paas.console import Console
 from paas.deploy import lifetime
@@ -26,6 +28,7 @@ from paas.logs.logs import Logs
 from paas.model.app import App
 from paas.model.caller import Caller, Role
 from paas.model.container import Container, ContainerSpec, ExitStatus, Kind, Usage
+from paas.model.event import SUCCEEDED
 from paas.model.release import Image, Layer, Release
 from paas.model.route import Route
 from paas.network import names
@@ -198,9 +201,19 @@ class Admin:
             return Said(status, out.read().decode(), err.read().decode())
 
     def ok(self, *argv: str, stdin: bytes = b"", caller: Caller | None = None) -> str:
+        newest = self.platform.store.events.newest()
         said = self(*argv, stdin=stdin, caller=caller)
         assert said.status == 0, (argv, said)
+        if is_change(argv):
+            actor = (caller or self.caller).name
+            told = self.platform.store.events.list(after=newest, actor=actor, result=SUCCEEDED)
+            assert told or self.is_silent, f"{argv} left no event"
         return said.out
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether events are off."""
+        return self.platform.store.properties.get(None, "events", "off") is not None
 
     def fails(self, *argv: str, stdin: bytes = b"", caller: Caller | None = None) -> Said:
         said = self(*argv, stdin=stdin, caller=caller)
@@ -209,6 +222,12 @@ class Admin:
         assert "Traceback" not in said.err
         assert "inside paas" not in said.err, said
         return said
+
+
+def is_change(argv: Sequence[str]) -> bool:
+    """Whether a command line that succeeds has to leave an event."""
+    command = registry.get(argv[0]) if argv else None
+    return command is not None and "--help" not in argv and may_change(argv[0], command.permission)
 
 
 @pytest.fixture(scope="session")
@@ -270,6 +289,17 @@ def blog(admin: Admin) -> App:
     """An app that nobody has deployed yet."""
     admin.ok("apps:create", "blog")
     return admin.platform.store.apps.get("blog")
+
+
+@pytest.fixture
+def roots(admin: Admin) -> Path:
+    """A folder below which this instance gives folders of the server away."""
+    root = admin.platform.settings.state_dir.parent / "storage"
+    root.mkdir()
+    settings = replace(admin.platform.settings, storage_roots=(str(root),))
+    for owner in (admin.platform, admin.platform.volumes):
+        object.__setattr__(owner, "settings", settings)
+    return root
 
 
 IMAGE = Image(

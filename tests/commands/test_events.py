@@ -71,7 +71,7 @@ def test_nothing_is_recorded_while_events_are_off(admin: Admin, platform: Platfo
 
 def test_the_list_names_every_action(admin: Admin, blog: App):
     assert set(admin("events:list", "--format", "json").json()["kept"]) == set(ACTIONS)
-    assert "app         1" in admin.ok("events:list")
+    assert "app             1" in admin.ok("events:list")
 
 
 def test_a_follower_sees_an_event_as_it_comes(platform: Platform):

@@ -12,17 +12,6 @@ from paas.platform import Platform
 from tests.commands.conftest import NOBODY, Admin, boot
 
 
-@pytest.fixture
-def roots(admin: Admin) -> Path:
-    """A folder below which this instance gives folders of the server away."""
-    root = admin.platform.settings.state_dir.parent / "storage"
-    root.mkdir()
-    settings = replace(admin.platform.settings, storage_roots=(str(root),))
-    for owner in (admin.platform, admin.platform.volumes):
-        object.__setattr__(owner, "settings", settings)
-    return root
-
-
 def names(admin: Admin) -> list[str]:
     return [one["name"] for one in admin("storage:list-entries", "--format", "json").json()]
 
