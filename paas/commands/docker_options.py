@@ -1,10 +1,11 @@
 """docker-options: what builds and containers get beside the defaults, in Docker's words."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import click
 
-from paas.commands import process_report, report
+from paas.commands import docker_mounts, process_report, report
 from paas.commands.context import Context
 from paas.commands.parameters import PROCESS_TYPE, Checked, app_argument, format_option
 from paas.commands.permissions import Permission
@@ -12,6 +13,7 @@ from paas.commands.registry import command
 from paas.errors import PaasError, UsageError
 from paas.model import docker_options
 from paas.model.app import App
+from paas.model.docker_mounts import Wish
 from paas.model.docker_options import BUILD, DEPLOY, PHASES
 
 
@@ -22,6 +24,14 @@ def phases(text: str) -> tuple[str, ...]:
         if one not in PHASES:
             raise UsageError(f"{one[:80]!r} is not a phase", f"phases: {', '.join(PHASES)}")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of the options that there are, and what is done with mounts."""
+
+    options: Callable[[list[str], list[str]], list[str]]
+    mounts: Callable[[Context, App, str, str, Sequence[Wish]], None]
 
 
 PHASE_LIST = Checked("phases", phases)
@@ -48,8 +58,9 @@ def add(
 
     Containers take them when they next start. Not every option of Docker's means something
     here; one that does not is refused by name, with the reason and what does it instead.
+    -v and --mount are what storage:mount does, with the same rules.
     """
-    change(context, app, phase, processes, options, added)
+    change(context, app, phase, processes, options, Change(added, docker_mounts.put))
 
 
 def added(have: list[str], wanted: list[str]) -> list[str]:
@@ -69,7 +80,7 @@ def remove(
     processes: Sequence[str],
 ) -> None:
     """Remove options that were added."""
-    change(context, app, phase, processes, options, removed)
+    change(context, app, phase, processes, options, Change(removed, docker_mounts.take))
 
 
 def removed(have: list[str], wanted: list[str]) -> list[str]:
@@ -85,19 +96,23 @@ def change(
     phase: Sequence[str],
     processes: Sequence[str],
     words: Sequence[str],
-    changed: Callable[[list[str], list[str]], list[str]],
+    made: Change,
 ) -> None:
     """Change the options of some phases, of all of them or of none."""
     store = context.platform.store.docker_options
     words, named = without_processes(words)
     processes = (*processes, *named)
-    wanted = {one: docker_options.parse(one, words) for one in phase}
+    wanted = {one: docker_options.apart(one, words) for one in phase}
     with context.platform.store.together():
-        for one, options in wanted.items():
+        for one, (options, mounts) in wanted.items():
             for process in scopes(one, processes):
                 have = list(store.list(app, one, process))
-                store.set(app, one, changed(have, options), process)
-    names = ", ".join(option.partition(" ")[0] for option in next(iter(wanted.values())))
+                store.set(app, one, made.options(have, options), process)
+                made.mounts(context, app, one, process, mounts)
+    options, mounts = next(iter(wanted.values()))
+    names = ", ".join(
+        [*(one.partition(" ")[0] for one in options), *(f"mount of {one.name}" for one in mounts)]
+    )
     context.record("docker-options", f"Change {names} of {', '.join(phase)}", app)
     warn_of_unknown(context, app, processes)
     context.console.step(f"Changed the docker options of {app.name}: {', '.join(phase)}")
@@ -154,6 +169,8 @@ def clear(
     for words in [f"phase {one}" for one in phase or ()] or ["all phases"]:
         context.console.step(f"Clearing docker-options for {app.name} on {words}")
     context.record("docker-options", f"Clear {', '.join(phase or PHASES)}", app)
+    if context.platform.store.volumes.mounts(app):
+        context.console.detail(f"Mounts stay: paas storage:mounts:clear {app.name} ends them")
 
 
 @command("docker-options:list", Permission.SECRETS)
@@ -163,7 +180,7 @@ def clear(
 @format_option
 def list_options(context: Context, app: App, phase: str, process: str | None, format_: str) -> None:
     """List the options of one phase, one a line."""
-    found = list(context.platform.store.docker_options.list(app, phase, process or ""))
+    found = options_of(context, app, phase, process or "")
     if format_ == "json":
         context.console.json(found)
         return
@@ -175,12 +192,18 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     """The options of each phase, and of each process type that has its own."""
     if app is None:
         return {}
-    store = context.platform.store.docker_options
-    rows = {one: " ".join(store.list(app, one)) for one in PHASES}
+    rows = {one: " ".join(options_of(context, app, one)) for one in PHASES}
     for one in PHASES:
-        for process in store.processes(app, one):
-            rows[f"{one}.{process}"] = " ".join(store.list(app, one, process))
+        own = context.platform.store.docker_options.processes(app, one)
+        for process in sorted({*own, *docker_mounts.processes(context, app, one)}):
+            rows[f"{one}.{process}"] = " ".join(options_of(context, app, one, process))
     return rows
+
+
+def options_of(context: Context, app: App, phase: str, process: str = "") -> list[str]:
+    """The options of a phase, and the app's mounts in it as options."""
+    kept = context.platform.store.docker_options.list(app, phase, process)
+    return [*kept, *docker_mounts.listed(context, app, phase, process)]
 
 
 report.register(

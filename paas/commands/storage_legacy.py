@@ -1,10 +1,8 @@
 """storage, as dokku had it first: folders of the server, named by their paths."""
 
-import hashlib
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,8 +13,10 @@ from paas.commands.permissions import Permission, allowed
 from paas.commands.registry import command
 from paas.commands.storage import OWNER
 from paas.errors import PaasError, PermissionDenied, UsageError
+from paas.model import docker_mounts
 from paas.model import volume as rules
 from paas.model.app import App
+from paas.model.docker_mounts import Wish
 from paas.model.volume import PHASES, Attachment, Volume
 
 DIRECTORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})")
@@ -30,48 +30,24 @@ def directory_name(text: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Legacy:
-    """`/host/path:/container/path:ro`, or `volume:/container/path`."""
-
-    source: str
-    path: str
-    options: str
-
-    @property
-    def name(self) -> str:
-        """The volume it is about: a folder's gets a name that is the same each time."""
-        if not self.source.startswith("/"):
-            return rules.volume_name(self.source, made=True)
-        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        return f"{rules.LEGACY}{digest[:10]}"
-
-
-def parse(text: str) -> Legacy:
-    """The parts of the older form, checked."""
-    source, *rest = text.split(":")
-    if len(rest) not in (1, 2):
-        raise UsageError(f"{text[:80]!r} is not of the form /host/path:/container/path[:options]")
-    place = rules.host_path(source) if source.startswith("/") else source
-    options = rules.mount_options(rest[1]) if len(rest) == 2 else ""
-    return Legacy(place, rules.container_path(rest[0]), options)
-
-
 def attachment(context: Context, app: App, text: str) -> Attachment:
     """A mount in the older form, not yet kept; the folder's volume is made when there is none."""
-    found = parse(text)
-    store = context.platform.store.volumes
-    wanted = Attachment(
-        found.name, found.path, read_only="ro" in found.options.split(","), options=found.options
-    )
-    if any(one.key == wanted.key for one in store.mounts(app)):
+    found = docker_mounts.short(text)
+    wanted = found.attachment()
+    if any(one.key == wanted.key for one in context.platform.store.volumes.mounts(app)):
         raise PaasError("Mount path already exists.", f"see storage:list {app.name}")
-    if found.source.startswith("/") and store.find(found.name) is None:
-        store.set(folder(context, found))
+    have_folder(context, found)
     return wanted
 
 
-def folder(context: Context, found: Legacy) -> Volume:
+def have_folder(context: Context, found: Wish) -> None:
+    """Have a volume for a folder of the server, if it is one that is wanted."""
+    store = context.platform.store.volumes
+    if found.is_folder and store.find(found.name) is None:
+        store.set(folder(context, found))
+
+
+def folder(context: Context, found: Wish) -> Volume:
     """A volume for a folder of the server that is there."""
     if not allowed(context.caller, Permission.ADMIN):
         raise PermissionDenied("folders of the server are for administrators to give")

@@ -14,6 +14,7 @@ from paas.commands.registry import command
 from paas.commands.storage import OWNER
 from paas.deploy import volumes
 from paas.errors import PaasError, UsageError
+from paas.model import docker_mounts
 from paas.model import volume as rules
 from paas.model.app import App
 from paas.model.volume import PHASES, Attachment
@@ -117,7 +118,7 @@ def unmount(context: Context, app: App, volume: str, path: str | None) -> None:
     """Unmount a volume from an app; its containers have it until they are replaced."""
     name, wanted = volume, path
     if ":" in volume:
-        older = storage_legacy.parse(volume)
+        older = docker_mounts.short(volume)
         name, wanted = older.name, older.path
     store = context.platform.store
     with store.together():

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from paas.errors import PaasError, UsageError
-from paas.model import container_options
+from paas.model import container_options, docker_mounts
+from paas.model.docker_mounts import Wish
 from paas.model.docker_refusals import REFUSED, SHORT
 from paas.model.names import ENV_KEY
 
@@ -78,7 +79,15 @@ class BuildOptions:
 
 
 def parse(phase: str, words: Iterable[str]) -> list[str]:
-    """Options as they are kept, one text each; UsageError for one that is not known.
+    """Options as they are kept, one text each; UsageError for one that is not known."""
+    found, mounts = apart(phase, words)
+    if mounts:
+        raise UsageError("mounts are kept with those of storage:mount", "paas storage:mount")
+    return found
+
+
+def apart(phase: str, words: Iterable[str]) -> tuple[list[str], list[Wish]]:
+    """Options as they are kept, and mounts, which are kept elsewhere; UsageError.
 
     words are as a shell gave them: one option a word, or an option and its value, or all
     in one word.
@@ -87,21 +96,42 @@ def parse(phase: str, words: Iterable[str]) -> list[str]:
         tokens = [token for word in words for token in split(word)]
     except ValueError as error:
         raise UsageError(f"the options have quotes that do not end: {error}") from error
-    found = []
+    found: list[str] = []
+    mounts: list[Wish] = []
     while tokens:
         name, equals, value = tokens.pop(0).partition("=")
         name = SHORT.get(name, name)
-        option = KNOWN[phase].get(name)
-        if option is None:
-            raise unknown(phase, name)
+        option = known(phase, name)
         if option.takes_value and not equals:
             if not tokens:
                 raise UsageError(f"{name} needs a value")
             value = tokens.pop(0)
-        found.append(kept(name, option, value))
-    if not found:
+        wish = mount(name, value)
+        if isinstance(wish, Wish):
+            mounts.append(wish)
+        elif wish:
+            found.append(kept("--tmpfs", CONTAINERS["--tmpfs"], wish))
+        else:
+            found.append(kept(name, option, value))
+    if not found and not mounts:
         raise UsageError("give an option, such as: --build-arg NODE_ENV=production")
-    return found
+    return found, mounts
+
+
+def known(phase: str, name: str) -> Option:
+    """The option of that name; the error for one that is none of a phase."""
+    if phase != BUILD and name in docker_mounts.OPTIONS:
+        return Option(takes_value=True)
+    if name not in KNOWN[phase]:
+        raise unknown(phase, name)
+    return KNOWN[phase][name]
+
+
+def mount(name: str, value: str) -> Wish | str:
+    """What an option wants mounted: a volume, or a tmpfs by its text; "" for another option."""
+    if name == docker_mounts.VOLUME:
+        return docker_mounts.short(value)
+    return docker_mounts.long(value) if name == docker_mounts.MOUNT else ""
 
 
 def kept(name: str, option: Option, value: str) -> str:
@@ -126,8 +156,8 @@ def unknown(phase: str, name: str) -> PaasError:
     if name in REFUSED:
         reason, instead = REFUSED[name]
         return PaasError(f"{name} is not an option of {phase} here: {reason}", instead)
-    known = ", ".join(sorted(KNOWN[phase]))
-    return PaasError(f"{name[:80]} is not an option of {phase} here", f"known: {known}")
+    names = ", ".join(sorted(KNOWN[phase]))
+    return PaasError(f"{name[:80]} is not an option of {phase} here", f"known: {names}")
 
 
 def of_build(options: Sequence[str], config: dict[str, str]) -> BuildOptions:

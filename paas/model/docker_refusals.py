@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 NOTHING = "nothing does it instead"
-STORAGE = ("what outlives a container is a volume", "paas storage:mount")
+STORAGE = ("builds have no volumes", "processes and runs have: the phases deploy and run")
 LIMIT = ("it is a limit of the app", "paas resource:limit")
 PORTS = ("requests come through the proxy", "paas ports:add")
 NETWORK = ("every app has a network of its own", NOTHING)
@@ -70,7 +70,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     "--userns": ("every app has its own range of ids", NOTHING),
     "--uts": ISOLATION,
     "--volume": STORAGE,
-    "--volumes-from": STORAGE,
+    "--volumes-from": ("volumes are shared by their names", "paas storage:mount"),
 }
 SHORT = {
     "-c": "--cpu-shares",

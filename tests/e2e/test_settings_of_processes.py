@@ -112,7 +112,7 @@ def test_one_off_runs_have_options_of_their_own(platform: Instance):
 def test_an_option_the_kernel_has_no_name_for_never_reaches_it(platform: Instance):
     for option, why in (
         ("--privileged", "server's powers"),
-        ("-v /etc:/host", "storage:mount"),
+        ("-v /etc:/host", "below a folder that apps may have"),
         ("--cap-add SYS_ADMIN", "range of ids"),
         ("--tmpfs /proc", "cannot be covered"),
     ):

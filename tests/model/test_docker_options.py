@@ -43,7 +43,9 @@ def test_an_argument_without_a_value_takes_the_apps_variable():
 @pytest.mark.parametrize(
     ("phase", "words", "hint"),
     [
-        ("deploy", ["-v /a:/b"], "storage:mount"),
+        ("build", ["-v /a:/b"], "builds have no volumes"),
+        ("build", ["--mount type=cache,target=/x"], "builds have no volumes"),
+        ("deploy", ["--volumes-from x"], "storage:mount"),
         ("build", ["--memory 1g"], "resource:limit"),
         ("run", ["--restart no"], "restart-policy"),
         ("deploy", ["-p", "80:80"], "ports:add"),
