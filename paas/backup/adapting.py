@@ -108,6 +108,14 @@ class Adapting:
             name, number = f"{row['name'][:60]}-{number}", number + 1
         return {**row, "name": name}
 
+    def plugin(self, row: Row) -> Row:
+        """Whose code runs here is root's to say: without it, none is called."""
+        if self.wanted.of_root:
+            return row
+        self.told.append(f"plugin {row['name']} comes without its files: paas plugin:update "
+                         f"{row['name']} and plugin:enable, by root on the server")  # fmt: skip
+        return {**row, "enabled": False}
+
     def login(self, row: Row) -> Row | None:
         """A password that was sealed with another instance's key cannot be opened here."""
         if self.wanted.whole:
@@ -161,6 +169,7 @@ ADAPTERS: Mapping[str, Callable[[Any, Row], Row | None]] = {
     "release_layers": Adapting.release_layer,
     "named_images": Adapting.image,
     "networks": Adapting.network,
+    "plugins": Adapting.plugin,
     "domains": Adapting.domain,
     "redirects": Adapting.redirect,
     "keys": Adapting.key,

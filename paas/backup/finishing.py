@@ -12,6 +12,7 @@ from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
 from paas.platform import Platform
+from paas.plugins import installing
 from paas.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def finish(platform: Platform) -> None:
         return
     place = staging.named(platform, tag)
     staging.place(platform, place)
+    installing.settle(platform.plugins, platform.store)
     failpoint("restore.placed")
     apps = [one for one in platform.store.apps.list() if arriving.tag_of(platform, one) == tag]
     for app in apps:

@@ -28,12 +28,14 @@ class Wanted:
 
     trusted_holes: files with holes may be larger than the disk. accepts: whether an app's
     property (namespace, key, value) is one that somebody could set here; None: nobody sets it.
+    of_root: root asks, so that code comes too, of plugins and the administrator's hooks.
     """
 
     app: str | None = None
     name: str | None = None
     whole: bool = False
     trusted_holes: bool = False
+    of_root: bool = False
     accepts: Callable[[str, str, str], bool | None] = lambda _space, _key, _value: None
     passphrase: str | None = field(default=None, repr=False)
 

@@ -165,6 +165,7 @@ class Restoring:
             "staging": str(self.place.path),
             "bounds": room(self.platform, trusted_holes=True),
             "whole": self.wanted.whole,
+            "of_root": self.wanted.of_root,
             "apps": names,
             "layers": {name: record.layer.id for name, record in layers.incoming.items()},
             "move": asdict(replace(move, layers=layers.bases(head))),

@@ -4,12 +4,16 @@ A section with a folder is that folder of the state directory, each entry of it 
 is put back whole. The others have code of their own. Pure.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from paas.backup.members import DEPTH, Kind, Member, refused
 from paas.image.owners import CAPABILITY
+from paas.model.plugin import NAME
 
 SET_IDS = 0o6000
+ROOTS_TO_WRITE = 0o755
 USER = "user."
 ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 OPAQUE = "trusted.overlay.opaque"
@@ -17,12 +21,19 @@ OPAQUE = "trusted.overlay.opaque"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may be in a section; anything else is never written, and refused when read."""
+    """What may be in a section; anything else is never written, and refused when read.
+
+    units: what each entry of the section is called, all of them folders where those may be
+    there. code: it runs, so that nobody but root may write to it.
+    """
 
     kinds: frozenset[Kind]
     depth: int = DEPTH
     owned: bool = False  # by others than root; setuid, attributes and access lists come with it
     attributes: tuple[str, ...] = ()
+    units: str = ""
+    code: bool = False
+    set_ids: bool = True
 
     def check(self, member: Member) -> None:
         """Raise PaasError for a member that has no place in the section."""
@@ -32,9 +43,33 @@ class Rule:
             raise refused(member.path, "is not where it belongs")
         if not self.owned and (member.uid or member.gid or member.mode & SET_IDS):
             raise refused(member.path, "is owned by somebody else than root, or runs as another")
+        if member.mode != self.mode(member.mode):
+            raise refused(member.path, "has a mode that nothing there may have")
+        unit, _, below = member.path.partition("/")[2].partition("/")
+        if not self.is_unit(unit) or not (below or self.may_be_unit(member.kind)):
+            raise refused(member.path, "is nothing that could be there")
         for name in member.attributes:
             if not self.keeps(name):
                 raise refused(member.path, f"has the attribute {name[:60]!r}")
+
+    def mode(self, mode: int) -> int:
+        """A mode as it is kept."""
+        if self.code:
+            return mode & ROOTS_TO_WRITE
+        return mode & (0o7777 if self.owned and self.set_ids else 0o1777)
+
+    def is_unit(self, name: str) -> bool:
+        """Whether an entry of the section can be called so."""
+        return not self.units or re.fullmatch(self.units, name) is not None
+
+    def may_be_unit(self, kind: Kind) -> bool:
+        return not self.units or kind is (Kind.FOLDER if Kind.FOLDER in self.kinds else Kind.FILE)
+
+    def takes(self, path: Path) -> bool:
+        """Whether an entry that is there is one of the section."""
+        folders = Kind.FOLDER in self.kinds
+        sort = path.is_dir() if folders else path.is_file()
+        return not self.units or (self.is_unit(path.name) and sort and not path.is_symlink())
 
     def keeps(self, attribute: str) -> bool:
         """Whether an extended attribute is part of a file here."""
@@ -44,6 +79,7 @@ class Rule:
 FILES = frozenset({Kind.FILE})
 PAPERS = frozenset({Kind.FILE, Kind.FOLDER})
 TREE = frozenset({Kind.FILE, Kind.TWIN, Kind.LINK, Kind.FOLDER, Kind.PIPE})
+CODE = frozenset({Kind.FILE, Kind.LINK, Kind.FOLDER})
 LAYER = TREE | {Kind.WHITEOUT}
 
 
@@ -57,6 +93,7 @@ class Section:
     folder: str = ""  # below the state directory; "": it has code of its own
     files: tuple[str, ...] = ()  # only these of the folder; they replace what is there
     of_apps: bool = False  # each entry of the folder bears an app's name and goes with the app
+    of_root: bool = False  # it runs, or belongs to what does: root alone brings it back
     logs: bool = False  # only when logs are wanted; its files grow while they are read
 
 
@@ -71,6 +108,13 @@ SECTIONS = (
     Section("certificates", "certificates and their keys", Rule(PAPERS, 8), folder="certs",
             of_apps=True),
     Section("volumes", "volumes", Rule(TREE, owned=True, attributes=ACLS), folder="volumes"),
+    Section("plugins", "plugins", Rule(CODE, units=rf"{NAME.pattern}-[0-9a-f]{{1,16}}", code=True),
+            folder="plugins/revisions", of_root=True),
+    Section("plugin-data", "what plugins keep",
+            Rule(TREE, owned=True, units=NAME.pattern, set_ids=False), folder="plugins/data",
+            of_root=True),
+    Section("plugin-hooks", "hooks of no plugin",
+            Rule(FILES, 2, units=NAME.pattern, code=True), folder="plugins/hooks", of_root=True),
     Section(LAYERS, "layers of images",
             Rule(LAYER, owned=True, attributes=(*ACLS, OPAQUE, CAPABILITY))),
     Section("logs", "logs of apps", Rule(PAPERS, 8), folder="logs", of_apps=True, logs=True),

@@ -189,7 +189,7 @@ class Tree:
         return Member(
             path,
             kind,
-            stat.S_IMODE(status.st_mode) if owned else status.st_mode & 0o1777,
+            self.rule.mode(status.st_mode),
             status.st_uid if owned else 0,
             status.st_gid if owned else 0,
             status.st_mtime_ns,

@@ -22,11 +22,15 @@ from paas.failpoints import failpoint
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of an archive is unpacked, and under which name. apps, layers: by name there."""
+    """What of an archive is unpacked, and under which name. apps, layers: by name there.
+
+    of_root: what only root may bring back too.
+    """
 
     whole: bool
     apps: Mapping[str, str]
     layers: Mapping[str, str]
+    of_root: bool = False
 
     def here(self, member: Member) -> Member | None:
         """The member as it shall be called here; None when it is not wanted."""
@@ -51,12 +55,13 @@ class Wanted:
             return f"{self.apps[app]}{dot}{kind}" if app in self.apps else None
         if BY_NAME[section].of_apps and not self.whole:
             return self.apps.get(unit)
-        return unit if self.whole else None
+        allowed = self.of_root or not BY_NAME[section].of_root
+        return unit if self.whole and allowed else None
 
 
 def unpack(order: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Unpack what is wanted of an archive into order["staging"]; whoever relies on it syncs it."""
-    wanted = Wanted(order["whole"], order["apps"], order["layers"])
+    wanted = Wanted(order["whole"], order["apps"], order["layers"], order["of_root"])
     move = Move.decode(order["move"])
     staging = Path(order["staging"])
     report.step("Unpacking")

@@ -40,6 +40,7 @@ from paas.model.release import Image
 Row = Mapping[str, Any]
 TEXT_LENGTH = 4 << 20
 COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})?")
+REVISION = re.compile(r"[0-9a-f]{40,64}")
 STATUSES = ("pending", "succeeded", "failed")
 COUNTS = 10_000
 OPTIONS = 100
@@ -245,7 +246,14 @@ def timed(row: Row) -> None:
 
 
 def installed(row: Row) -> None:
-    """Its files do not come: it is missing until root fetches it again."""
+    """Its files are found by its revision, its user by its id."""
+    known(row["id"] >= 1, "a plugin's id")
+    known(REVISION.fullmatch(row["revision"]), "a plugin's revision")
+    found = json.loads(row["commands"])
+    known(isinstance(found, list), "a plugin's commands")
+    for one in found:
+        known(conforms(one, dict[str, str]), "a plugin's command")
+        plugin.own_command(plugin.OwnCommand(**one))
     known(plugin.NAME.fullmatch(row["name"]), "what a plugin is called")
     known(row["kind"] in list(plugin.SourceKind), "how a plugin is fetched")
     known(not row["address"].startswith("-"), "where a plugin comes from")

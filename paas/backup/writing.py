@@ -192,6 +192,7 @@ class Writing:
             for name in found
             if (name in section.files if section.files else not name.startswith("."))
             and only in (None, name)
+            and section.rule.takes(folder / name)
         ]
 
 

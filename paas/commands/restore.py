@@ -33,10 +33,13 @@ def restore(
 
     The archive is checked whole before anything is changed, and comes back whole or not at
     all; then its apps come up, those without images built from their repositories. It is
-    read from FILE, or from standard input.
+    read from FILE, or from standard input. Plugins come with their files when root on the
+    server asks; over SSH they come disabled, and without.
     """
     secret = archives.passphrase(context, passphrase_file, given=passphrase_stdin)
-    wanted = Wanted(whole=True, trusted_holes=context.force, passphrase=secret)
+    wanted = Wanted(
+        whole=True, trusted_holes=context.force, passphrase=secret, of_root=context.local
+    )
     bring_back(context, file, wanted, format_)
 
 

@@ -22,6 +22,7 @@ LONGEST_S = 3600.0
 SUMMARY_LENGTH = 200
 # what a plugin may ask to be allowed when it calls paas
 GRANTABLE = ("read", "write", "secrets")
+PERMISSIONS = ("public", *GRANTABLE, "admin")  # of its own commands
 
 
 class SourceKind(StrEnum):
@@ -193,12 +194,21 @@ def own_commands(values: dict[str, Any]) -> list[OwnCommand]:
             raise PaasError(f"plugin.toml: paas.commands.{name[:80]!r} is no table of a command")
         within = f"paas.commands.{name}"
         permission = said.get("permission", "admin")
-        if permission not in ("public", *GRANTABLE, "admin"):
+        if permission not in PERMISSIONS:
             raise PaasError(f"plugin.toml: {within}.permission is one of public, read, write, "
                             "secrets, admin")  # fmt: skip
         usage, summary = line_of(said, "arguments", within), line_of(said, "help", within)
         found.append(OwnCommand(name, usage, summary, permission))
     return found
+
+
+def own_command(one: OwnCommand) -> OwnCommand:
+    """The same, when a plugin can bring it; PaasError."""
+    if not COMMAND.fullmatch(one.name) or one.permission not in PERMISSIONS:
+        raise PaasError(f"{one.name[:80]!r} is no command of a plugin")
+    if max(len(one.usage), len(one.summary)) > SUMMARY_LENGTH:
+        raise PaasError(f"the help of {one.name} is too long")
+    return one
 
 
 def helped(text: str) -> list[OwnCommand]:

@@ -115,6 +115,25 @@ def switch(plugins: Plugins, store: Store, plugin: Plugin, *, enabled: bool) -> 
     plugins.refresh()
 
 
+def settle(plugins: Plugins, store: Store) -> None:
+    """Have the links lead where the database says, after files and rows came by a restore."""
+    places = plugins.places
+    for folder in places.own_folders:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)
+    here = [one for one in store.plugins.list()
+            if places.revision(one.name, one.revision).is_dir()]  # fmt: skip
+    for name, kept in (("available", here), ("enabled", [one for one in here if one.enabled])):
+        for path in (places.root / name).iterdir():
+            if path.is_symlink() and path.name not in {one.name for one in kept}:
+                path.unlink()
+    for one in here:
+        link(places, one)
+        if one.enabled:
+            point(places.enabled(one.name), f"../available/{one.name}")
+    plugins.refresh()
+
+
 def refuse_taken(store: Store, name: str) -> None:
     if store.plugins.find(name) is not None:
         raise PaasError(f"plugin {name} is installed already", f"paas plugin:update {name}")

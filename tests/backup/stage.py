@@ -63,7 +63,25 @@ def fill(platform: Instance) -> dict[str, Repository]:
     platform.ok("apps:create", "empty")
     front(platform, "empty")
     papers(platform.settings)
+    plugins(platform)
     return repositories
+
+
+def plugins(platform: Instance) -> None:
+    """One that is enabled and has kept something, one that is not, and a hook of neither."""
+    platform.ok("plugin:install", str(REPOSITORY / "docs" / "plugins" / "freeze"))
+    platform.ok("freeze:on", "inventory")
+    platform.ok("freeze:off")
+    quiet = platform.root / "quiet"
+    quiet.mkdir()
+    (quiet / "plugin.toml").write_text('[plugin]\ndescription = "says nothing"\n')
+    (quiet / "post-deploy").write_text("#!/bin/sh\nexit 1\n")
+    (quiet / "post-deploy").chmod(0o755)
+    platform.ok("plugin:install", str(quiet))
+    platform.ok("plugin:disable", "quiet")
+    hook = platform.settings.state_dir / "plugins" / "hooks" / "post-stop"
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(0o775)
 
 
 def front(platform: Instance, app: str) -> None:
@@ -94,6 +112,7 @@ def facts(platform: Instance) -> dict[str, object]:
     found: dict[str, object] = {"apps": platform.json("apps:list")}
     keys = platform.json("ssh-keys:list")
     assert isinstance(keys, list)
+    found["plugins"] = platform.ok("plugin:list").replace("\t", " ")
     found["keys"] = sorted(one["fingerprint"] for one in keys)
     found["shared"] = platform.ok("config:export", "--global", "--format", "json")
     for app in APPS:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from paas.plugins.places import FIRST_UID
 from tests.backup import stage, volume
 from tests.backup.stage import APPS, Load
 from tests.e2e.instance import Instance
@@ -84,6 +85,25 @@ def test_what_was_said_is_what_is_there(story: Story):
     assert now.pop("apps") == sorted([*APPS, "busy"])
     assert set(now.pop("keys")) > set(story.facts["keys"])  # type: ignore[call-overload]
     assert now == {key: value for key, value in story.facts.items() if key not in ("apps", "keys")}
+
+
+def test_plugins_come_with_their_files_their_own_ones_included(story: Story):
+    second, places = story.second, story.second.settings.state_dir / "plugins"
+    (revision,) = (places / "revisions").glob("freeze-*")
+    assert (places / "enabled" / "freeze").resolve() == revision
+    assert (places / "available" / "quiet").exists()
+    assert not (places / "enabled" / "quiet").exists()
+    assert {path.lstat().st_uid for path in revision.rglob("*")} == {0}
+    assert stage.mode_of(places / "hooks" / "post-stop") == 0o755
+    data = places / "data" / "freeze"
+    owner = second.settings.uids(0) + FIRST_UID
+    assert owner < data.stat().st_uid < owner + 10
+    assert {path.stat().st_uid for path in data.rglob("*")} <= {data.stat().st_uid}
+    second.ok("freeze:on", "moving")  # writes what it keeps, as its own user
+    refused = second.paas("config:set", "busy", "FROZEN=1")
+    assert "no deploys for now: moving" in refused.stderr.decode()
+    second.ok("freeze:off")
+    assert second.paas("config:set", "busy", "FROZEN=").returncode == 0
 
 
 def test_every_app_answers_as_it_did(story: Story):
@@ -236,6 +256,24 @@ def test_apps_without_their_images_are_built_again_and_answer_as_they_did(
     now = stage.facts(third)
     for app in stage.APPS:
         assert now[app] == story.facts[app]
+
+
+def states(platform: Instance) -> dict[str, str]:
+    """What plugin:list says of the two."""
+    listed = platform.json("plugin:list")
+    assert isinstance(listed, list)
+    return {one["name"]: one["state"] for one in listed if one["name"] in ("freeze", "quiet")}
+
+
+def test_code_of_plugins_comes_at_the_word_of_root_alone(third: Instance):
+    places = third.settings.state_dir / "plugins"
+    for name in ("revisions", "data", "hooks", "enabled"):
+        assert list((places / name).iterdir()) == []
+    assert states(third) == {"freeze": "missing", "quiet": "missing"}
+    third.ok("plugin:update", "freeze")
+    assert states(third)["freeze"] == "disabled"
+    third.ok("plugin:enable", "freeze")
+    assert "Deploys are taken" in third.ok("freeze")
 
 
 def test_what_was_stopped_is_built_and_stays_stopped(third: Instance):

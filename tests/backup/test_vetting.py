@@ -38,7 +38,8 @@ REDIRECT = {"source": "a.test", "destination": "b.test", "code": 301}
 BUILD = {"name": "0123456789abcd", "kind": "build", "status": "failed", "revision": "c" * 40,
          "phases": [["build", 1.5], ["release", 2]]}  # fmt: skip
 PLUGIN = {"name": "freeze", "kind": "git", "address": "https://example.org/freeze.git",
-          "committish": "v1"}  # fmt: skip
+          "committish": "v1", "id": 1, "revision": "c" * 40,
+          "commands": '[{"name": "freeze:on", "permission": "write"}]'}  # fmt: skip
 KEY = {"name": "alice", "type": KIND, "blob": BLOB, "roles": "admin"}
 
 
@@ -143,6 +144,12 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("jobs", {"job_id": ASTRAY}),
     ("plugins", {**PLUGIN, "name": ASTRAY}),
     ("plugins", {**PLUGIN, "kind": "grand"}),
+    ("plugins", {**PLUGIN, "id": -1000}),
+    ("plugins", {**PLUGIN, "revision": ASTRAY}),
+    ("plugins", {**PLUGIN, "revision": ""}),
+    ("plugins", {**PLUGIN, "commands": "[1]"}),
+    ("plugins", {**PLUGIN, "commands": '[{"name": "x", "permission": "root"}]'}),
+    ("plugins", {**PLUGIN, "commands": '[{"name": "../x"}]'}),
     ("plugins", {**PLUGIN, "address": "--upload-pack=x"}),
     ("plugins", {**PLUGIN, "committish": "--upload-pack=x"}),
     ("properties", {"namespace": "ps\n", "key": "priority", "value": "1"}),
