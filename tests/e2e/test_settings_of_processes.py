@@ -122,6 +122,27 @@ def test_an_option_the_kernel_has_no_name_for_never_reaches_it(platform: Instanc
     assert platform.json("docker-options:list", APP, "--phase", "deploy") == []
 
 
+def test_volumes_and_folders_of_the_server_are_mounted_in_dockers_words(platform: Instance):
+    platform.ok("storage:create", "notes")
+    platform.ok("storage:ensure-directory", "shaped")
+    folder = f"{platform.settings.storage_roots[0]}/shaped"
+    platform.ok("docker-options:add", APP, "deploy,run", "-v notes:/notes")
+    platform.ok("docker-options:add", APP, "deploy", f"--mount type=bind,src={folder},dst=/f,ro")
+    platform.ok("ps:restart", APP)
+    inside(platform, "echo kept > /notes/file")
+    assert platform.ok("run", APP, "--", "cat", "/notes/file") == "kept\n"
+    assert "Read-only" in platform.paas("enter", APP, "web", "touch", "/f/x").stderr.decode()
+    assert platform.paas("run", APP, "--", "test", "-e", "/f").returncode != 0
+    assert "run succeeded by tester: enter" in platform.ok(
+        "events", "--app", APP, "--action", "run"
+    )
+    platform.ok("docker-options:remove", APP, "deploy,run", "-v notes:/notes")
+    platform.ok("docker-options:remove", APP, "deploy", f"-v {folder}:/f")
+    platform.ok("ps:restart", APP)
+    assert platform.paas("enter", APP, "web", "test", "-e", "/notes").returncode != 0
+    platform.ok("--force", "storage:destroy", "notes", "--destroy-host-dir")
+
+
 def test_web_runs_another_command_when_it_is_told_to(platform: Instance):
     platform.ok("ps:set", APP, "start-cmd", "GREETING=other exec python3 server.py")
     platform.ok("ps:restart", APP)
