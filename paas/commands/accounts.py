@@ -43,6 +43,7 @@ LOOKING = {
 TELLING = {
     "cp": "what is taken out changes nothing; what is brought in is told",
     "events:off": "its event is the last one",
+    "failpoints:arm": "what comes next may be what it was armed for; for tests alone",
     "hook:pre-receive": "a push is told as its deploy, by who pushed",
 }
 # what an event of a namespace is called, where that is not the namespace itself
@@ -88,7 +89,7 @@ def accounted(
 ) -> Iterator[Account]:
     """Tell how a command went, unless it did so itself. Wrong words are no change that failed."""
     account = Account()
-    if not may_change(name, permission):
+    if not may_change(name, permission) or values.get("dry"):
         yield account
         return
     with noticed(context.caller.name) as told:

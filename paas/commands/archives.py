@@ -43,7 +43,10 @@ def path_of(context: Context, text: str) -> Path:
             "a file is named only by the machine's own root",
             "send or take what is in it instead, on standard input or output",
         )
-    return Path(context.console.environment.get("PWD", "/")) / text
+    here = context.console.environment.get("PWD")
+    if not here and not text.startswith("/"):
+        raise UsageError(f"{text} is named from a folder that is not there", "give its whole path")
+    return Path(here or "/") / text
 
 
 def passphrase(context: Context, file: str | None, *, given: bool) -> str | None:

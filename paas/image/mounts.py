@@ -1,8 +1,8 @@
-"""Mount system calls: trees cloned, idmapped, stacked and attached; loop devices.
+"""Mount system calls: trees cloned, idmapped, stacked and attached.
 
-Touches: the mount namespace of the daemon and /dev/loop*, through ctypes. The only
-module that does. Sources: mount_setattr(2), fsopen(2), move_mount(2), loop(4), and
-Linux's Documentation/filesystems/overlayfs.rst. Errors are OSError.
+Touches: the mount namespace of the daemon, through ctypes. The only module that does.
+Sources: mount_setattr(2), fsopen(2), move_mount(2), and Linux's
+Documentation/filesystems/overlayfs.rst. Errors are OSError.
 """
 
 import ctypes
@@ -45,10 +45,7 @@ NO_DEVICES = 4
 NO_PROGRAMS = 8
 IDMAP = 0x00100000
 
-LOOP_SET_CAPACITY, LOOP_CONFIGURE, LOOP_GET_FREE = 0x4C07, 0x4C0A, 0x4C82
 FREEZE, THAW = 0xC0045877, 0xC0045878  # FIFREEZE, FITHAW (linux/fs.h)
-LOOP_FLAGS = 4 | 16  # free itself when unused; direct I/O, so that nothing is cached twice
-LOOP_CONFIG_SIZE = 304
 
 
 def call(number: int, *arguments: int | bytes | None, what: str) -> int:
@@ -192,23 +189,6 @@ def mount_classic(kind: str, target: Path, flags: int, data: str) -> None:
 
 
 @contextmanager
-def loop_device(image: Path) -> Iterator[Path]:
-    """A loop device over image; it frees itself when its last mount goes, or at the end here."""
-    with opened(os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)) as control:
-        while (device := configured(fcntl.ioctl(control, LOOP_GET_FREE), image)) is None:
-            continue
-    path, descriptor = device
-    with opened(descriptor):
-        yield path
-
-
-def loop_grown(device: Path) -> None:
-    """Have a loop device notice that its file has grown."""
-    with opened(os.open(device, os.O_RDWR | os.O_CLOEXEC)) as descriptor:
-        fcntl.ioctl(descriptor, LOOP_SET_CAPACITY)
-
-
-@contextmanager
 def frozen_filesystem(point: Path) -> Iterator[None]:
     """A mounted filesystem whole on its device, whoever writes to it held up, for the block."""
     with opened(os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
@@ -237,21 +217,3 @@ def device_at(point: Path) -> Path | None:
         if words[4] == str(point):
             found = Path(words[words.index("-") + 2])
     return found
-
-
-def configured(number: int, image: Path) -> tuple[Path, int] | None:
-    """Loop device `number` over image, opened; None when somebody else took it first."""
-    path = Path(f"/dev/loop{number}")
-    with opened(os.open(path, os.O_RDWR | os.O_CLOEXEC)) as device:
-        with opened(os.open(image, os.O_RDWR | os.O_CLOEXEC)) as backing:
-            name = os.fsencode(image)[-63:]
-            head = struct.pack(
-                "IIQQQQQIIII64s", backing, 0, 0, 0, 0, 0, 0, 0, 0, 0, LOOP_FLAGS, name
-            )
-            try:
-                fcntl.ioctl(device, LOOP_CONFIGURE, head.ljust(LOOP_CONFIG_SIZE, b"\0"))
-            except OSError as error:
-                if error.errno == errno.EBUSY:
-                    return None
-                raise
-        return path, os.dup(device)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paas.command import Runner
-from paas.image import mounts
+from paas.image import loops, mounts
 from paas.image.durable import temporary_name
 
 MINIMUM_BYTES = 4 << 20
@@ -98,7 +98,7 @@ def fill(home: Path, template: Path, uid_base: int) -> Writable:
     disk, point = home / "disk", home / "fs"
     copy_sparse(template, disk)
     point.mkdir()
-    with mounts.loop_device(disk) as device:
+    with loops.loop_device(disk) as device:
         mounts.mount_filesystem("ext4", point, options(device), mounts.NO_DEVICES)
     writable = Writable(point / "upper", point / "work")
     for path in (writable.upper, writable.work):

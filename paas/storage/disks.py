@@ -10,7 +10,7 @@ from pathlib import Path
 
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
-from paas.image import mounts
+from paas.image import loops, mounts
 from paas.image.durable import sync_directory, temporary_name
 from paas.image.scratch import copy_sparse
 
@@ -53,7 +53,7 @@ def put(draft: Path, file: Path) -> None:
 def mount(file: Path, point: Path) -> None:
     """Have a disk's files seen at a mount point."""
     options: list[tuple[str, str | int]] = [("discard", ""), ("noinit_itable", "")]
-    with mounts.loop_device(file) as device:
+    with loops.only_device(file) as device:
         source: tuple[str, str | int] = ("source", str(device))
         mounts.mount_filesystem("ext4", point, [source, *options], ATTRIBUTES)
 
@@ -78,7 +78,7 @@ def grow_mounted(point: Path, runner: Runner) -> bool:
     device = mounts.device_at(point)
     if device is None:
         raise PaasError(f"{point} is not mounted")
-    mounts.loop_grown(device)
+    loops.grown(device)
     argv = ("resize2fs", str(device))
     done = runner.run(argv, timeout_s=GROW_S, check=False)
     text = done.stderr.decode(errors="replace")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from paas.command import Runner
 from paas.errors import PaasError
-from paas.image import mounts
+from paas.image import loops, mounts
 from paas.image.durable import sync_directory
 from paas.image.errands import Errands
 from paas.model.container import Ids
@@ -27,6 +27,7 @@ from paas.storage.host_paths import Place
 
 log = logging.getLogger(__name__)
 
+LET_GO_S = 10.0  # while copies of a mount go with containers that end or are being made
 GONE = ".gone-"  # what is about to be deleted; nobody else looks at names with a dot
 
 
@@ -133,6 +134,11 @@ class Volumes:
                 )
             mounts.unmount_idle(point)
             try:
+                if not loops.let_go(disk, LET_GO_S):
+                    raise PaasError(
+                        f"{volume.name} is still mounted in some container, or for some process",
+                        "do it again in a moment; nothing was changed",
+                    )
                 disks.grow_unmounted(disk, self.runner)
             finally:
                 self.make(volume)

@@ -216,3 +216,9 @@ def test_who_is_no_administrator_may_do_nothing_of_it(admin: Admin, blog: App):
 def test_an_instance_with_apps_is_not_restored_onto(admin: Admin, blog: App):
     said = admin.fails("restore", stdin=WHOLE + footer(len(WHOLE)))
     assert "there are apps here: blog; nothing was changed" in said.err
+
+
+def test_a_file_named_from_a_folder_that_is_gone_is_nowhere(admin: Admin):
+    said = Admin(admin.platform, ROOT).fails("backup", "made.tar.zst")
+    assert "made.tar.zst is named from a folder that is not there" in said.err
+    assert "give its whole path" in said.err

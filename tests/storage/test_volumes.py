@@ -3,6 +3,7 @@
 import fcntl
 import os
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from paas.command import Runner
 from paas.errors import PaasError
-from paas.image import mounts
+from paas.image import loops, mounts
 from paas.image.rootfs import bind_shifted
 from paas.model.container import Mount
 from paas.model.volume import Volume
@@ -62,6 +63,42 @@ def test_a_volume_takes_no_more_than_its_size_and_grows_while_it_is_used(volumes
     assert (point / "big").stat().st_size == kept
     assert fill(point / "more", 100 * MIB) > 16 * MIB
     assert volumes.disk("sized").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
+    """A process with copies of every mount there is, which nobody takes from it."""
+    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 60")
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_a_disk_that_somebody_still_has_mounted_is_not_written_past_that(
+    volumes: Volumes, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paas.storage.volumes.LET_GO_S", 0.5)
+    monkeypatch.setattr(disks, "grow_mounted", lambda *_: False)  # as on many a virtual machine
+    sized = Volume("sized", size_bytes=16 * MIB)
+    volumes.make(sized)
+    file = volumes.root / "sized" / "file"
+    holder = request.getfixturevalue("elsewhere")
+    file.write_text("not on the disk yet")
+    with pytest.raises(PaasError, match="sized is still mounted in some container"):
+        volumes.grow(sized, 48 * MIB, used=False)
+    assert file.read_text() == "not on the disk yet"
+    device = mounts.device_at(volumes.root / "sized")
+    with loops.existing(volumes.disk("sized")) as only:
+        assert only == device
+    holder.kill()
+    holder.wait()
+    volumes.grow(sized, 48 * MIB, used=False)
+    assert file.read_text() == "not on the disk yet"
+    assert fill(volumes.root / "sized" / "more", 100 * MIB) > 16 * MIB
 
 
 def test_a_size_costs_no_disk_until_it_is_used_and_what_is_deleted_comes_back(
