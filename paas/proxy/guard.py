@@ -23,7 +23,7 @@ class Guard:
         self._pid = pid
         self._revive = revive
         self._over = threading.Event()
-        self._well = True
+        self._reason = ""  # why it does not start; "" while it is well
 
     def begin(self, told: Told) -> None:
         """Watch from now on. told: called with what happened, and whether it is well again."""
@@ -36,13 +36,15 @@ class Guard:
     def _run(self, told: Told) -> None:
         while not self._over.is_set():
             pid = self._pid()
+            if pid is not None and self._reason:
+                self._recovered(told)  # whoever needed it was sooner than this
             wait_for_end(pid)
             if self._over.is_set():
                 return
             if self._pid() is None:
                 self._again(told)
-            elif pid is not None or not self._well:
-                self._recovered(told)  # by whoever needed it sooner
+            elif pid is not None:
+                self._recovered(told)
             self._over.wait(PAUSE_S)
 
     def _again(self, told: Told) -> None:
@@ -51,15 +53,15 @@ class Guard:
             if self._revive() or self._pid() is not None:
                 self._recovered(told)
         except Exception as error:
-            if self._well:
+            if self._reason != str(error):
                 log.exception("nginx ended and does not start")
                 told(f"nginx ended and does not start: {error}", False)
-            self._well = False
+            self._reason = str(error)
 
     def _recovered(self, told: Told) -> None:
         log.warning("nginx ended and was started again")
         told("nginx ended and was started again", True)
-        self._well = True
+        self._reason = ""
 
 
 def wait_for_end(pid: int | None) -> None:

@@ -227,7 +227,9 @@ class Admin:
 def is_change(argv: Sequence[str]) -> bool:
     """Whether a command line that succeeds has to leave an event."""
     command = registry.get(argv[0]) if argv else None
-    return command is not None and "--help" not in argv and may_change(argv[0], command.permission)
+    if command is None or {"--help", "--dry-run"} & {*argv}:
+        return False
+    return may_change(argv[0], command.permission)
 
 
 @pytest.fixture(scope="session")
