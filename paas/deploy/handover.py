@@ -6,8 +6,7 @@ the overlap costs time, not requests; when the new ones fail, the old ones come 
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
 
 from paas.console import Console
 from paas.deploy import boot, fleet, policies, retire, route
@@ -16,7 +15,6 @@ from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Mode
 from paas.model.container import Container
-from paas.model.route import RouteState
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
@@ -35,12 +33,14 @@ def room_made(
     if not leaving:
         yield
         return
-    try:
-        dismiss(platform, app, leaving, console)
-        yield
-    except BaseException:
-        bring_back(platform, app, [slot_of(one) for one in leaving])
-        raise
+    serves = any(one.spec.process == WEB for one in leaving)
+    with route.expecting(app) if serves else nullcontext():
+        try:
+            dismiss(platform, app, leaving, console)
+            yield
+        except BaseException:
+            bring_back(platform, app, [slot_of(one) for one in leaving])
+            raise
 
 
 def slot_of(container: Container) -> Slot:
@@ -52,11 +52,7 @@ def dismiss(platform: Platform, app: App, leaving: Sequence[Container], console:
     gone = {one.id for one in leaving}
     with fleet.changing(app):
         fleet.install(platform, app, [one for one in fleet.ids(platform, app) if one not in gone])
-        now = route.current(platform, app)
-        if any(one.spec.process == WEB for one in leaving) and not now.peers:
-            hold_s = policies.hold_s(platform, app)
-            now = replace(now, state=RouteState.HELD, hold_s=hold_s)
-        platform.proxy.publish(now)
+        platform.proxy.publish(route.current(platform, app))
     for one in leaving:
         console.step(f"Stopping {one.spec.hostname} first: its checks are disabled")
         with fleet.in_hand(one.id):

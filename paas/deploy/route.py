@@ -1,8 +1,9 @@
 """Route: the app's domains lead to its web containers in service, and nowhere else."""
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from paas.deploy import fleet, front, policies, shared
 from paas.deploy.boot import WEB
@@ -13,6 +14,8 @@ from paas.model.route import Peer, Route, RouteState
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
+
+_expecting: Counter[int] = Counter()  # apps that get a container in a moment, by their ids
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -80,6 +83,16 @@ def tell_all(platform: Platform) -> None:
     platform.proxy.publish_all(routes)
 
 
+@contextmanager
+def expecting(app: App) -> Iterator[None]:
+    """Whoever publishes the app meanwhile, its requests wait while no container takes them."""
+    _expecting[app.id] += 1
+    try:
+        yield
+    finally:
+        _expecting[app.id] -= 1
+
+
 def elsewhere(platform: Platform, app: App) -> tuple[Peer, ...]:
     """Where the app is that does not run here: its static-web-listener."""
     text = platform.store.properties.get(app, shared.NAMESPACE, shared.LISTENER)
@@ -92,8 +105,8 @@ def elsewhere(platform: Platform, app: App) -> tuple[Peer, ...]:
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:
     if policies.held(platform, app) and not app.stopped:
         return RouteState.HELD
-    if peers:
-        return RouteState.SERVING
+    if peers or _expecting[app.id]:
+        return RouteState.SERVING if peers else RouteState.HELD
     release = platform.store.releases.current(app)
     if release is None:
         return RouteState.UNDEPLOYED

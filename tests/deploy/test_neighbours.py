@@ -43,7 +43,7 @@ def test_an_app_that_crashes_all_over_keeps_no_thread_from_its_neighbour(
         until(lambda: supervisor._working[noisy.id] == OF_ONE_APP, 10)
         before = set(fleet.ids(platform, quiet))
         crash(platform, quiet)
-        until(lambda: set(fleet.ids(platform, quiet)) != before, 3)
+        until(lambda: set(fleet.ids(platform, quiet)) != before, 10)
         crew = [one for one in threading.enumerate() if one.name.startswith("supervise")]
         assert len(crew) <= CREW
         assert supervisor._working[noisy.id] <= OF_ONE_APP

@@ -33,3 +33,17 @@ def test_whatever_is_amiss_with_an_app_is_seen(platform: Platform):
     assert [app.name for app in patrol.amiss(platform)] == ["misled", "pending", "stray"]
     with fleet.in_hand(platform.engine.list("stray")[0].id):
         assert [app.name for app in patrol.amiss(platform)] == ["misled", "pending"]
+
+
+def test_whoever_publishes_an_app_whose_next_container_comes_in_a_moment_its_requests_wait(
+    platform: Platform,
+):
+    app = serving(platform, "next")
+    platform.store.formation.set(app, {"web": 1, "worker": 0})
+    fleet.install(platform, app, [])
+    with route.expecting(app):
+        route.publish(platform, app)
+        assert platform.proxy.routes()["next"].state is RouteState.HELD
+        assert platform.proxy.routes()["next"].hold_s > 0
+    route.publish(platform, app)
+    assert platform.proxy.routes()["next"].state is RouteState.STARTING
