@@ -69,6 +69,7 @@ class Instance:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            start_new_session=True,  # as whoever starts it in the background
         )
         log.close()
 

@@ -44,6 +44,7 @@ def runs(stage: Stage) -> list[str]:
     return [one["container_id"] for one in found]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("greedy")
 def test_whoever_takes_everything_takes_nothing_from_others(stage: Stage):
     instance = stage.instance
