@@ -60,16 +60,17 @@ def come_back(held: Held, wire: Wire, console: Console) -> int:
 
 def stay(held: Held, wire: Wire, console: Console, shown: bytes = b"") -> int:
     """The caller's terminal is this one; the exit code, 0 when the caller chose to leave."""
-    with attended(held.key):
-        with visiting(wire, console) as visit:
-            feed = show(console, wire, shown)
-            refuse_slow(feed, held.app, held.name)
-        gone = visit.chose_to_leave or console.cancelled.is_set()
-        code = None if gone else held.over(console)
-    if code is not None:
-        if not is_attended(held.key):
-            held.free()
-        return code
+    with fleet.in_hand(held.key):
+        with attended(held.key) as place:
+            with visiting(wire, console) as visit:
+                feed = show(console, wire, shown)
+                refuse_slow(feed, held.app, held.name)
+            gone = visit.chose_to_leave or console.cancelled.is_set()
+            code = None if gone else held.over(console)
+        if code is not None:
+            if place.was_last:
+                held.free()
+            return code
     return left(held, console, chosen=visit.chose_to_leave)
 
 
@@ -82,19 +83,27 @@ def left(held: Held, console: Console, *, chosen: bool) -> int:
     return 0
 
 
+@dataclass(slots=True)
+class Place:
+    """Somebody's on a terminal. was_last: once it was left, whether nobody else was there."""
+
+    was_last: bool = False
+
+
 @contextmanager
-def attended(key: str) -> Iterator[None]:
-    """While somebody is on a terminal; several may be."""
+def attended(key: str) -> Iterator[Place]:
+    """While somebody is on a terminal; several may be, and one of them is the last."""
+    place = Place()
     with _counting:
         _attended[key] += 1
     try:
-        with fleet.in_hand(key):
-            yield
+        yield place
     finally:
         with _counting:
             _attended[key] -= 1
             if not _attended[key]:
                 del _attended[key]
+                place.was_last = True
 
 
 # -- both ends joined ------------------------------------------------------------------

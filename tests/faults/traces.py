@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from paas.engines.embedded.cgroups import Cgroups
@@ -36,7 +37,7 @@ def mounts(instance: Instance) -> list[str]:
 def of_containers(settings: Settings, points: Sequence[str]) -> dict[str, set[str]]:
     """Container ids by the kind of trace they have left."""
     run, state = settings.run_dir, settings.state_dir
-    loops = [path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+    loops = [*backing_files()]
     scratch = f"{state}/scratch/"
     roots = (f"{run}/containers/", scratch, f"{run}/netns/")
     return {
@@ -49,6 +50,13 @@ def of_containers(settings: Settings, points: Sequence[str]) -> dict[str, set[st
         "mount": {below(point, root) for root in roots for point in points if root in point},
         "loop device": {below(text, scratch) for text in loops if text.startswith(scratch)},
     }
+
+
+def backing_files() -> Iterator[str]:
+    """The files behind the loop devices that there are; one may go while it is looked at."""
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):
+            yield path.read_text()
 
 
 def below(path: str, root: str) -> str:

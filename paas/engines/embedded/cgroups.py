@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from paas.engines.embedded import usage
@@ -147,8 +148,9 @@ class Cgroups:
 
 def remove_tree(directory: Path, empty: Callable[[], object]) -> None:
     """Remove a cgroup and those below it; one that is just being emptied gets a moment."""
-    for below in [Path(entry) for entry in os.scandir(directory) if entry.is_dir()]:
-        remove_tree(below, empty)
+    with suppress(FileNotFoundError):
+        for below in [Path(entry) for entry in os.scandir(directory) if entry.is_dir()]:
+            remove_tree(below, empty)
     deadline = time.monotonic() + REMOVE_TIMEOUT_S
     while directory.exists():
         try:
