@@ -4,14 +4,13 @@ On a terminal they are sessions, `enter.1` and on, that go on without their call
 pipes they end with it. All end with their container.
 """
 
-import threading
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from paas.console import Console
 from paas.deploy import oneoff, policies, relay, terminals
+from paas.deploy.numbers import Numbers
 from paas.deploy.terminals import END_S, Held
 from paas.engines.base import Guest, Session, Streams
 from paas.errors import PaasError
@@ -24,8 +23,7 @@ SESSION = "enter"
 KILLED = 137
 HEARD_S = 1.0  # the end of a container, when what was in it has ended already
 
-_lock = threading.Lock()
-_taken: dict[int, set[int]] = defaultdict(set)  # numbers of sessions that are being begun, by slot
+_numbers = Numbers()
 
 
 def running(platform: Platform, app: App) -> list[Container]:
@@ -131,17 +129,13 @@ def has_ended(platform: Platform, container: Container) -> bool:
 @contextmanager
 def named(platform: Platform, app: App) -> Iterator[str]:
     """A name that no other session of the app has; PaasError when there are enough."""
-    with _lock:
+
+    def look() -> tuple[set[int], set[int]]:
         present = {int(one.name.rpartition(".")[2]) for one in sessions(platform, app)}
-        taken = present | _taken[app.slot]
-        refuse_too_many(platform, app, len(taken))
-        number = next(number for number in range(1, len(taken) + 2) if number not in taken)
-        _taken[app.slot].add(number)
-    try:
+        return present, present
+
+    with _numbers.free(app.slot, look, partial(refuse_too_many, platform, app)) as number:
         yield f"{SESSION}.{number}"
-    finally:
-        with _lock:
-            _taken[app.slot].discard(number)
 
 
 def refuse_too_many(platform: Platform, app: App, going_on: int) -> None:

@@ -6,10 +6,11 @@ is not in service is being checked, being retired, or left over.
 
 import json
 import threading
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
+from paas.deploy.presence import Presence
 from paas.model.app import App
 from paas.model.container import Container
 from paas.platform import Platform
@@ -17,22 +18,12 @@ from paas.platform import Platform
 IN_SERVICE = ("ps", "in-service")  # the property that has their ids
 
 _locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
-_counting = threading.Lock()
-_hands: Counter[str] = Counter()
+_hands: Presence[str] = Presence()
 
 
-@contextmanager
-def in_hand(container_id: str) -> Iterator[None]:
+def in_hand(container_id: str) -> AbstractContextManager[object]:
     """While somebody checks or retires a container that is not in service; several may."""
-    with _counting:
-        _hands[container_id] += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _hands[container_id] -= 1
-            if not _hands[container_id]:
-                del _hands[container_id]
+    return _hands.of(container_id)
 
 
 def is_in_hand(container_id: str) -> bool:

@@ -6,15 +6,16 @@ are entered in entering.
 
 import shlex
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import IPv4Address
 
 from paas.console import Console
 from paas.deploy import environment, fleet, options, policies, room, shared, volumes
+from paas.deploy.numbers import Numbers
 from paas.engines.base import Session
 from paas.errors import PaasError
 from paas.model import docker_options, volume
@@ -27,7 +28,7 @@ RUN = "run"
 AT_ONCE = ("run", "at-once")
 
 _lock = threading.Lock()
-_taken: dict[int, set[int]] = defaultdict(set)  # numbers of runs that are being started, by slot
+_numbers = Numbers()
 _reasons: dict[str, str] = {}  # why containers were ended lately, by their ids
 _waited: dict[str, "Waited"] = {}
 REASONS_KEPT = 1000
@@ -86,21 +87,15 @@ def seat(platform: Platform, app: App, order: Order) -> Iterator[ContainerSpec]:
         yield spec_of(platform, app, release, order, number)
 
 
-@contextmanager
-def numbered(platform: Platform, app: App) -> Iterator[int]:
+def numbered(platform: Platform, app: App) -> AbstractContextManager[int]:
     """A number that no other one-off container of the app has; PaasError when there are enough."""
-    with _lock:
+
+    def look() -> tuple[set[int], set[int]]:
         present = list_containers(platform, app)
-        going_on = {one.spec.index for one in present if one.running} | _taken[app.slot]
-        taken = {one.spec.index for one in present} | going_on
-        refuse_too_many(platform, app, len(going_on))
-        number = next(number for number in range(1, len(taken) + 2) if number not in taken)
-        _taken[app.slot].add(number)
-    try:
-        yield number
-    finally:
-        with _lock:
-            _taken[app.slot].discard(number)
+        every = {one.spec.index for one in present}
+        return every, {one.spec.index for one in present if one.running}
+
+    return _numbers.free(app.slot, look, partial(refuse_too_many, platform, app))
 
 
 def refuse_too_many(platform: Platform, app: App, going_on: int) -> None:

@@ -1,12 +1,12 @@
 """Route: the app's domains lead to its web containers in service, and nowhere else."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
 from paas.deploy import fleet, front, policies, shared
 from paas.deploy.boot import WEB
+from paas.deploy.presence import Presence
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
@@ -15,7 +15,7 @@ from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
-_expecting: Counter[int] = Counter()  # apps that get a container in a moment, by their ids
+_expected: Presence[int] = Presence()  # apps that get a container in a moment, by their ids
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -83,14 +83,9 @@ def tell_all(platform: Platform) -> None:
     platform.proxy.publish_all(routes)
 
 
-@contextmanager
-def expecting(app: App) -> Iterator[None]:
+def expecting(app: App) -> AbstractContextManager[object]:
     """Whoever publishes the app meanwhile, its requests wait while no container takes them."""
-    _expecting[app.id] += 1
-    try:
-        yield
-    finally:
-        _expecting[app.id] -= 1
+    return _expected.of(app.id)
 
 
 def elsewhere(platform: Platform, app: App) -> tuple[Peer, ...]:
@@ -105,7 +100,7 @@ def elsewhere(platform: Platform, app: App) -> tuple[Peer, ...]:
 def state(platform: Platform, app: App, peers: tuple[Peer, ...]) -> RouteState:
     if policies.held(platform, app) and not app.stopped:
         return RouteState.HELD
-    if peers or _expecting[app.id]:
+    if peers or app.id in _expected:
         return RouteState.SERVING if peers else RouteState.HELD
     release = platform.store.releases.current(app)
     if release is None:

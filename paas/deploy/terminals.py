@@ -7,7 +7,6 @@ the daemon is started anew.
 import os
 import select
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from paas.console import Console
 from paas.deploy import fleet
 from paas.deploy.feed import Feed, refuse_slow
+from paas.deploy.presence import Presence
 from paas.engines.base import Wire
 from paas.errors import Cancelled, PaasError
 from paas.logs.line import parse
@@ -24,8 +24,7 @@ END_S = 30.0  # from the last word to the end
 END_OF_INPUT = b"\x04"  # as a terminal has it
 LEAVE = b"\x10\x11"  # Ctrl-P Ctrl-Q, as in docker
 
-_counting = threading.Lock()
-_attended: Counter[str] = Counter()
+attended: Presence[str] = Presence()  # terminals that somebody is on, by their keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Held:
 
 def is_attended(key: str) -> bool:
     """Whether somebody is on a terminal."""
-    return key in _attended
+    return key in attended
 
 
 def come_back(held: Held, wire: Wire, console: Console) -> int:
@@ -61,7 +60,7 @@ def come_back(held: Held, wire: Wire, console: Console) -> int:
 def stay(held: Held, wire: Wire, console: Console, shown: bytes = b"") -> int:
     """The caller's terminal is this one; the exit code, 0 when the caller chose to leave."""
     with fleet.in_hand(held.key):
-        with attended(held.key) as place:
+        with attended.of(held.key) as place:
             with visiting(wire, console) as visit:
                 feed = show(console, wire, shown)
                 refuse_slow(feed, held.app, held.name)
@@ -81,29 +80,6 @@ def left(held: Held, console: Console, *, chosen: bool) -> int:
     console.write(b"\r\n")
     console.warn(words)
     return 0
-
-
-@dataclass(slots=True)
-class Place:
-    """Somebody's on a terminal. was_last: once it was left, whether nobody else was there."""
-
-    was_last: bool = False
-
-
-@contextmanager
-def attended(key: str) -> Iterator[Place]:
-    """While somebody is on a terminal; several may be, and one of them is the last."""
-    place = Place()
-    with _counting:
-        _attended[key] += 1
-    try:
-        yield place
-    finally:
-        with _counting:
-            _attended[key] -= 1
-            if not _attended[key]:
-                del _attended[key]
-                place.was_last = True
 
 
 # -- both ends joined ------------------------------------------------------------------

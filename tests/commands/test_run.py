@@ -124,7 +124,7 @@ def test_sessions_are_listed_beside_runs_with_the_container_that_they_are_in(
     guest = visit(platform, "enter.1")
     said = admin.ok("run:list", "blog")
     assert "enter.1  blog  web1xxxxxx  v1       running in web.1" in said
-    with terminals.attended(entering.key_of(guest)):
+    with terminals.attended.of(entering.key_of(guest)):
         run, session = admin("run:list", "--format", "json").json()
     assert (run["name"], run["container"], run["attended"]) == ("run.1", "run.1", False)
     assert (session["name"], session["container"], session["attended"]) == (

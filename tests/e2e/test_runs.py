@@ -33,6 +33,15 @@ def nothing_left(platform: Instance) -> Iterator[None]:
     platform.ok("run:stop", APP)
 
 
+def leave(child: "pexpect.spawn[str]", told: str) -> None:
+    """By the two keys; what goes on is told, and how to come back."""
+    child.send("\x10\x11")
+    child.expect(told)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
 def listed(platform: Instance) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", platform.json("run:list", APP))
 
@@ -213,12 +222,7 @@ def test_going_in_survives_the_daemon(platform: Instance, end: Callable[[Instanc
 
 
 def test_a_session_is_left_by_two_keys_and_ended_for_whoever_is_on_it(platform: Instance):
-    child = inside(platform)
-    child.send("\x10\x11")
-    child.expect(f"enter.1 goes on: paas run:attach {APP} enter.1")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    leave(inside(platform), f"enter.1 goes on: paas run:attach {APP} enter.1")
     second = inside(platform)
     assert [one["name"] for one in listed(platform)] == ["enter.1", "enter.2"]
     assert platform.ok("run:stop", APP, "enter.2").split()[2] == "enter.2"
@@ -293,12 +297,7 @@ def test_what_is_run_in_a_shell_of_commands_goes_on_without_it_too(platform: Ins
 
 
 def test_leaving_is_two_keys_and_the_terminal_is_as_it_was(platform: Instance):
-    child = session(platform)
-    child.send("\x10\x11")
-    child.expect(f"paas run:attach {APP} run.1")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    leave(session(platform), f"paas run:attach {APP} run.1")
     assert [one["name"] for one in listed(platform)] == ["run.1"]
 
 
