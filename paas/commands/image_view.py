@@ -1,5 +1,6 @@
 """How images are shown: a row of the list, and everything about one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from paas.console import Console
@@ -15,21 +16,23 @@ from paas.platform import Platform
 LONGEST = 78
 
 
-def row(platform: Platform, named: Named, sizes: Sizes) -> dict[str, Any]:
-    """One image for programs."""
+def row(named: Named, sizes: Sizes, serving: Mapping[int, int]) -> dict[str, Any]:
+    """One image for programs; serving: the number of the release that serves, by app."""
     size = sizes.of(named)
-    current = named.app and platform.store.releases.current(named.app)
+    version = named.release.version if named.release else None
     return {
         "name": named.name,
         "app": named.app.name if named.app else None,
         "release": named.release.name if named.release else None,
-        "current": bool(current and named.release and current.version == named.release.version),
+        "current": version is not None
+        and named.app is not None
+        and serving.get(named.app.id) == version,
         "id": named.image.id,
         "size_bytes": size.bytes,
         "own_bytes": size.own_bytes,
         "shared_bytes": size.bytes - size.own_bytes,
         "layers": len(named.image.layers),
-        "created_at": created_at(platform, named),
+        "created_at": f"{named.created_at:%Y-%m-%dT%H:%M:%SZ}" if named.created_at else "",
         "source": source(named.image),
     }
 
@@ -44,13 +47,6 @@ def cells(values: dict[str, Any]) -> tuple[str, ...]:
         values["created_at"].replace("T", " ").removesuffix("Z"),
         values["source"][:LONGEST],
     )
-
-
-def created_at(platform: Platform, named: Named) -> str:
-    if named.release:
-        return f"{named.release.created_at:%Y-%m-%dT%H:%M:%SZ}"
-    kept = platform.store.images.get(named.app, named.name)
-    return f"{kept.created_at:%Y-%m-%dT%H:%M:%SZ}" if kept else ""
 
 
 def source(image: Image) -> str:
@@ -69,7 +65,7 @@ def details(platform: Platform, named: Named) -> dict[str, Any]:
     """All that is known of an image; its variables with their values: they are no config."""
     image, config = named.image, named.image.config or ImageConfig()
     return {
-        **row(platform, named, Sizes(platform)),
+        **row(named, Sizes(platform), platform.store.releases.versions()),
         "processes": dict(image.processes),
         "entrypoint": list(config.entrypoint),
         "command": list(config.command),

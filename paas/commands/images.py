@@ -32,12 +32,10 @@ def list_images(context: Context, app: App | None, format_: str) -> None:
     Size is all disk that an image's layers take; own is what no other app or image has a
     part in.
     """
-    sizes = catalogue.Sizes(context.platform)
-    rows = [
-        image_view.row(context.platform, named, sizes)
-        for named in catalogue.all_images(context.platform)
-        if app is None or (named.app is not None and named.app.id == app.id)
-    ]
+    platform = context.platform
+    sizes, serving = catalogue.Sizes(platform), platform.store.releases.versions()
+    found = catalogue.images_of(platform, app) if app else catalogue.all_images(platform)
+    rows = [image_view.row(named, sizes, serving) for named in found]
     if format_ == "json":
         context.console.json(rows)
         return
@@ -222,10 +220,9 @@ def shared_with(text: str) -> str:
 
 def values(context: Context, app: App | None) -> dict[str, str]:
     """What an app runs, and what all images come to."""
-    sizes = catalogue.Sizes(context.platform)
     if app is None:
-        found = list(catalogue.all_images(context.platform))
-        return {"count": str(len(found))}
+        return {"count": str(sum(1 for _ in catalogue.all_images(context.platform)))}
+    sizes = catalogue.Sizes(context.platform)
     current = context.platform.store.releases.current(app)
     if current is None:
         return {"current": "", "size": "", "own-size": ""}

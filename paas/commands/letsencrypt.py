@@ -115,11 +115,13 @@ def list_apps(context: Context, format_: str) -> None:
 
 def standings(context: Context) -> list[tuple[str, Standing]]:
     """Of each app that has one, the one that ends first before others."""
-    found = [
-        (app.name, one)
-        for app in context.platform.store.apps.list()
-        if (one := letsencrypt.standing(context.platform, app)) is not None
-    ]
+    platform = context.platform
+    with platform.store.view():
+        found = [
+            (app.name, one)
+            for app in platform.store.apps.list()
+            if (one := letsencrypt.standing(platform, app)) is not None
+        ]
     return sorted(found, key=lambda pair: pair[1].expires_at)
 
 

@@ -49,8 +49,7 @@ def destroy(context: Context, name: str) -> None:
 
 def refuse_used(context: Context, network: SharedNetwork) -> None:
     """PaasError while somebody is to be on it, or is."""
-    platform = context.platform
-    wanting = [one.name for one in platform.store.apps.list() if attached(context, one, network)]
+    wanting = on(context, network)
     if wanting:
         raise PaasError(
             f"network {network.name} has apps attached: {', '.join(wanting)}",
@@ -64,8 +63,12 @@ def refuse_used(context: Context, network: SharedNetwork) -> None:
         )
 
 
-def attached(context: Context, app: App, network: SharedNetwork) -> bool:
-    return network.name in {one.name for one in shared.wanted(context.platform, app)}
+def on(context: Context, network: SharedNetwork) -> list[str]:
+    """Names of the apps that are to be on it."""
+    platform = context.platform
+    with platform.store.view():
+        wishes = [(app, shared.wanted(platform, app)) for app in platform.store.apps.list()]
+    return [app.name for app, wanted in wishes if network.name in {one.name for one in wanted}]
 
 
 def containers_on(context: Context, network: SharedNetwork) -> list[dict[str, str]]:
@@ -129,14 +132,13 @@ def info(context: Context, name: str, format_: str) -> None:
 
 def described(context: Context, network: SharedNetwork) -> dict[str, Any]:
     settings = context.platform.settings
-    apps = context.platform.store.apps.list()
     return {
         "name": network.name,
         "driver": "bridge",
         "subnet": str(settings.subnet(network.slot)),
         "bridge": settings.bridge(network.slot),
         "created_at": f"{network.created_at:%Y-%m-%dT%H:%M:%SZ}",
-        "apps": [one.name for one in apps if attached(context, one, network)],
+        "apps": on(context, network),
         "containers": containers_on(context, network),
     }
 

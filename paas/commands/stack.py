@@ -26,6 +26,7 @@ DEFINITION_BYTES = 64 << 10
 STANDARD_INPUT = "-"
 FIRST = "first"  # the snapshot that came with this version
 PROPERTY = ("buildpacks", stacks.PROPERTY)
+AppsOn = Counter[tuple[Layer, ...]]  # apps by the layers of the stack they run on
 optional_stack = click.argument("name", type=STACK, required=False, metavar="[STACK]")
 
 
@@ -36,7 +37,8 @@ def list_stacks(context: Context, format_: str) -> None:
 
     Builds take the one that is marked; apps are moved onto it by stack:rebase.
     """
-    rows = [described(context, one) for one in known(context)]
+    apps = apps_on(context)
+    rows = [described(context, one, apps) for one in known(context)]
     if format_ == "json":
         context.console.json(rows)
         return
@@ -71,7 +73,7 @@ def known(context: Context) -> list[Snapshot]:
     return [*(one for one in kept if one.name == USUAL), first, *others]
 
 
-def described(context: Context, one: Snapshot) -> dict[str, Any]:
+def described(context: Context, one: Snapshot, apps: AppsOn) -> dict[str, Any]:
     """A snapshot for programs."""
     return {
         "name": one.name,
@@ -80,16 +82,17 @@ def described(context: Context, one: Snapshot) -> dict[str, Any]:
         "suite": one.recipe.suite or context.platform.stack.suite,
         "made_at": "" if one.id == FIRST else f"{one.made_at:%Y-%m-%dT%H:%M:%SZ}",
         "actor": one.actor,
-        "apps": apps_on(context)[one.run],
+        "apps": apps[one.run],
         "run": list(one.recipe.run),
         "build": list(one.recipe.build),
     }
 
 
-def apps_on(context: Context) -> Counter[tuple[Layer, ...]]:
+def apps_on(context: Context) -> AppsOn:
     """How many apps run on each stack's layers."""
-    releases = context.platform.store.releases
-    current = (releases.current(app) for app in context.platform.store.apps.list())
+    store = context.platform.store
+    with store.view():
+        current = [store.releases.current(app) for app in store.apps.list()]
     return Counter(rebase.stack_layers(one.image) for one in current if one)
 
 
@@ -103,7 +106,7 @@ def info(context: Context, name: str | None, format_: str) -> None:
     if one is None:
         raise PaasError(f"there is no stack {name}", "see which there are: paas stack:list")
     packages = materials.debian_packages(context.platform, one.run, context.console)
-    values = {**described(context, one), "packages": packages}
+    values = {**described(context, one, apps_on(context)), "packages": packages}
     if format_ == "json":
         context.console.json(values)
         return

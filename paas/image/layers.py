@@ -91,14 +91,19 @@ class Layers:
 
     def stored(self, layer: Layer) -> Layer:
         """The layer whose files a layer has, and whose ids own them; PaasError when it is gone."""
-        with self.holds.lock:
-            record = self.record(layer.id)
-            kept = record and (record if not record.same_as else self.record(record.same_as))
+        kept = self.holder(layer.id)
         if kept is None:
             raise PaasError(
                 f"layer {layer.id} is not there any more", "deploy the app again: it is made anew"
             )
-        return kept.layer
+        return kept
+
+    def holder(self, layer_id: str) -> Layer | None:
+        """The same by a layer's id; None when it is gone."""
+        with self.holds.lock:
+            record = self.record(layer_id)
+            kept = record and (record if not record.same_as else self.record(record.same_as))
+        return kept.layer if kept else None
 
     def path(self, layer: Layer) -> Path:
         """The directory with a layer's files, owned as stored() says."""

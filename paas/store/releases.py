@@ -187,6 +187,15 @@ class Releases:
                 found.setdefault(app_id, set()).add(layer_id)
         return found
 
+    def usable(self) -> dict[int, list[Release]]:
+        """Those of every app that did not fail, newest first, by the app's id."""
+        query = select(releases).where(releases.c.status != FAILED)
+        found: dict[int, list[Release]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query.order_by(releases.c.version.desc())):
+                found.setdefault(row.app_id, []).append(value(row))
+        return found
+
     def list(self, app: App) -> list[Release]:
         """Every release that is kept, newest first."""
         query = select(releases).where(of(app)).order_by(releases.c.version.desc())

@@ -15,6 +15,7 @@ from tests.e2e.samples import PLAIN
 SIZES = (1, 100, 200, 1000)
 PROMISED_FOR = 200
 APP = "served"
+SLOWEST = 5  # are named
 READING_S, OVER_SSH_S, CHANGE_S, SET_S = 0.040, 0.060, 0.100, 0.5
 ENDINGS = (":report", ":list", ":show", ":keys", ":info", ":locked", ":inspect")
 ALONE = ("apps:list", "version", "help", "url", "urls", "apps:exists")
@@ -94,6 +95,8 @@ def at_size(
         f"| {ms(median([*remote.values()]))} | {ms(remote[slow_ssh])} ({slow_ssh[0]}) | "
         + " | ".join(ms(one) for one in changes.values()) + f" | {ms(setting)} |\n"
     )  # fmt: skip
+    for words in sorted(local, key=lambda one: local[one], reverse=True)[:SLOWEST]:
+        sys.stderr.write(f"       {' '.join(words)}: {ms(local[words])}\n")
     return local[slow], remote[slow_ssh], max(changes.values()), setting
 
 

@@ -193,7 +193,7 @@ def test_logs_of_an_app_s_own_are_found_where_it_has_them(
 
 def test_a_log_is_followed_over_its_rotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(logs, "FILE_BYTES", 10)
-    path, stop = tmp_path / "access.log", threading.Event()
+    path, stop, pen = tmp_path / "access.log", threading.Event(), threading.Lock()
     path.write_text("before this one\n")
     lines = logs.follow(path, lambda line: b"not" not in line, stop)
     found: list[bytes] = []
@@ -202,17 +202,20 @@ def test_a_log_is_followed_over_its_rotation(tmp_path: Path, monkeypatch: pytest
         for line in lines:
             found.append(line)
             if len(found) == 1:
-                path.open("a").write("second, which is long\n")
-                assert logs.rotate(tmp_path)
-                path.write_text("third\nnot this\n")
-            if len(found) == 3:
+                with pen:
+                    path.open("a").write("second, which is long\n")
+                    assert logs.rotate(tmp_path)
+                    path.write_text("third\nnot this\n")
+            if line == b"third":
                 stop.set()
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     while reader.is_alive() and not found:
-        path.open("a").write("first\nunfin")
-        path.open("a").write("ished not\n")
+        with pen:
+            if not found:
+                path.open("a").write("first\nunfin")
+                path.open("a").write("ished not\n")
         reader.join(0.5)
     reader.join(20)
     assert found[0] == b"first"

@@ -34,11 +34,13 @@ def platform() -> Iterator[Instance]:
 
 @pytest.fixture(scope="module", autouse=True)
 def own_apps(platform: Instance) -> Iterator[None]:
-    """A file's apps go with it: the next one may call its own the same."""
+    """A file's apps and outside repositories go with it: the next may call its own the same."""
     yield
     for app in platform.json("apps:list"):
         platform.ok("--force", "apps:destroy", app)
-    shutil.rmtree(platform.root / "work", ignore_errors=True)
+    for place in ("work", "world/work", "world/git"):
+        for one in (platform.root / place).glob("*"):
+            shutil.rmtree(one)
 
 
 @pytest.fixture(scope="session")

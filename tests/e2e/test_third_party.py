@@ -141,7 +141,7 @@ def test_what_is_no_buildpack_is_told(platform: Instance, world: World):
 def test_a_repository_with_submodules_brings_them(platform: Instance, world: World):
     shared = world.repository("shared")
     shared.commit({"say.sh": 'head() { echo "-----> from a submodule"; }\n'})
-    remote = world.repository("outer")
+    remote = world.repository("whole")
     remote.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", shared.url, "sub")
     compile_ = '#!/bin/bash\nset -e\n. sub/say.sh\nhead\necho sub > "$1/page.txt"\n'
     remote.commit({**pack(""), "bin/compile": compile_})

@@ -7,8 +7,9 @@ committed or tagged; an app's own hide everybody's of the same name.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from paas.errors import PaasError
 from paas.model import reference
@@ -28,12 +29,16 @@ EVERYBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An image under the name it was asked by; release: of an app, when it is one's."""
+    """An image under the name it was asked by.
+
+    release: of an app, when it is one's; created_at: None of a stack, which says no time.
+    """
 
     name: str
     image: Image
     app: App | None = None
     release: Release | None = None
+    created_at: datetime | None = None
 
 
 def find(platform: Platform, asker: App | None, text: str) -> Named | None:
@@ -48,7 +53,7 @@ def find(platform: Platform, asker: App | None, text: str) -> Named | None:
         for owner in (asker, None) if asker else (None,):
             kept = platform.store.images.get(owner, name)
             if kept is not None:
-                return Named(name, kept.image, owner)
+                return Named(name, kept.image, owner, created_at=kept.created_at)
     return None
 
 
@@ -125,7 +130,12 @@ def of_app(platform: Platform, app: App, tag: str) -> Named:
         if current is None:
             raise PaasError(f"{app.name} has not been deployed yet")
         release = current
-    return Named(f"{APP_PREFIX}{app.name}:{release.name}", release.image, app, release)
+    return of_release(app, release)
+
+
+def of_release(app: App, release: Release) -> Named:
+    name = f"{APP_PREFIX}{app.name}:{release.name}"
+    return Named(name, release.image, app, release, release.created_at)
 
 
 # -- all of them -----------------------------------------------------------------------------
@@ -134,12 +144,24 @@ def of_app(platform: Platform, app: App, tag: str) -> Named:
 def all_images(platform: Platform) -> Iterator[Named]:
     """Every image that is kept: of releases, by app and newest first, then those with names."""
     apps = {app.id: app for app in platform.store.apps.list()}
+    releases = platform.store.releases.usable()
     for app in apps.values():
-        for release in platform.store.releases.list(app):
-            if release.status != "failed":
-                yield Named(f"{APP_PREFIX}{app.name}:{release.name}", release.image, app, release)
+        yield from (of_release(app, release) for release in releases.get(app.id, ()))
+    yield from with_names(platform, apps)
+
+
+def images_of(platform: Platform, app: App) -> Iterator[Named]:
+    """The same of one app."""
+    for release in platform.store.releases.list(app):
+        if release.status != "failed":
+            yield of_release(app, release)
+    yield from (one for one in with_names(platform, {app.id: app}) if one.app is not None)
+
+
+def with_names(platform: Platform, apps: Mapping[int, App]) -> Iterator[Named]:
     for kept in platform.store.images.list():
-        yield Named(kept.name, kept.image, apps.get(kept.app_id or 0))
+        app = apps.get(kept.app_id or 0)
+        yield Named(kept.name, kept.image, app, created_at=kept.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,29 +177,46 @@ class Sizes:
 
     def __init__(self, platform: Platform) -> None:
         self._layers = platform.layers
+        self._known: dict[str, Layer | None] = {}
         self._users: dict[str, set[str]] = defaultdict(set)
-        for named in all_images(platform):
-            for layer in self._stored(named.image):
-                self._users[layer.id].add(owner_of(named))
+        for app_id, layers in platform.store.releases.layers_by_app().items():
+            self._note(layers, of_id(app_id))
+        for kept in platform.store.images.list():
+            owner = of_id(kept.app_id) if kept.app_id else of_name(kept.name)
+            self._note([layer.id for layer in kept.image.layers], owner)
         self._stacks = {layer.id for layer in platform.stack.build_layers}
 
     def of(self, named: Named) -> Size:
         """How large an image is."""
-        layers = self._stored(named.image)
+        layers = self._stored(layer.id for layer in named.image.layers)
         mine = [one for one in layers if self._users[one.id] <= {owner_of(named)}]
         own = sum(one.bytes for one in mine if one.id not in self._stacks)
         return Size(sum(one.bytes for one in layers), own)
 
-    def _stored(self, image: Image) -> list[Layer]:
-        found = []
-        for layer in image.layers:
-            try:
-                found.append(self._layers.stored(layer))
-            except PaasError:
-                continue
-        return list(dict.fromkeys(found))
+    def _note(self, layers: Iterable[str], owner: str) -> None:
+        for layer in self._stored(layers):
+            self._users[layer.id].add(owner)
+
+    def _stored(self, ids: Iterable[str]) -> list[Layer]:
+        """Each once, and without those that are gone."""
+        found = (self._find(one) for one in ids)
+        return list({one.id: one for one in found if one is not None}.values())
+
+    def _find(self, layer_id: str) -> Layer | None:
+        """The layer that has its files; looked up once."""
+        if layer_id not in self._known:
+            self._known[layer_id] = self._layers.holder(layer_id)
+        return self._known[layer_id]
 
 
 def owner_of(named: Named) -> str:
     """An app shares with itself: its releases count as one."""
-    return f"app {named.app.id}" if named.app else f"image {named.name}"
+    return of_id(named.app.id) if named.app else of_name(named.name)
+
+
+def of_id(app_id: int) -> str:
+    return f"app {app_id}"
+
+
+def of_name(name: str) -> str:
+    return f"image {name}"

@@ -109,7 +109,6 @@ def known_layers(platform: Platform, owner: App | None) -> dict[str, Layer]:
 
 def seen_by(platform: Platform, owner: App | None) -> Iterator[Image]:
     """Everybody's images, and those that belong to the owner alone."""
-    for named in catalogue.all_images(platform):
-        theirs = named.app is not None and owner is not None and named.app.id == owner.id
-        if named.app is None or theirs:
-            yield named.image
+    if owner is not None:
+        yield from (named.image for named in catalogue.images_of(platform, owner))
+    yield from (kept.image for kept in platform.store.images.list() if kept.app_id is None)
