@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.e2e.instance import Instance
-from tests.load.client import NEIGHBOUR, Load, Mix
+from tests.load.client import NEIGHBOUR, Mix
 from tests.load.driver import Driver
+from tests.load.load import Load
 from tests.load.stage import deployed, target
 from tests.load.wire import Broken, Connection, Target
 

@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.instance import REPOSITORY, Instance
 from tests.faults import invariants
 from tests.faults.stage import FILES, Stage, until
-from tests.load.client import Load, Mix
+from tests.load.client import Mix
+from tests.load.load import Load
 from tests.load.stage import deployed as deployed_for_load
 from tests.load.stage import target
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.instance import Instance
-from tests.load.client import NEIGHBOUR, Load, Mix
+from tests.load.client import NEIGHBOUR, Mix
 from tests.load.driver import Driver, Operation
+from tests.load.load import Load
 from tests.load.record import Exchange, Record
 from tests.load.stage import deployed, own_instance, target
 

@@ -1,15 +1,12 @@
-"""The load: several kinds of client at once, none of which retries, all of which check.
+"""The clients: several kinds at once, none of which retries, all of which check.
 
-Runs in a thread of its own with its own event loop. Every answer is checked for its
-status, its app and its release: a request sent after somebody saw release 7 must not
-be answered by release 6.
+Every answer is checked for its status, its app and its release: a request sent after
+somebody saw release 7 must not be answered by release 6.
 """
 
 import asyncio
 import hashlib
-import os
 import random
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -21,7 +18,6 @@ from tests.load.record import Exchange, Record
 from tests.load.wire import Broken, Connection, Target
 
 LATE_AFTER_S = 30.0
-CLIENT_NICE = -10
 CHUNK = bytes(range(256)) * 256
 
 
@@ -47,31 +43,16 @@ NEIGHBOUR = Mix(new=1, kept=1, post=1, sockets=0, polls=0, uploads=0)
 
 
 @dataclass(slots=True)
-class Load:
-    """Clients of some apps; begin, then end, then read the record."""
+class Crowd:
+    """Clients of some apps, and what they have seen: the newest release of each."""
 
     targets: Mapping[str, tuple[Target, Mix]]
     record: Record = field(default_factory=Record)
     floor: dict[str, int] = field(default_factory=dict)
-    _over: bool = False
-    _thread: threading.Thread | None = None
+    over: bool = False
 
-    def begin(self) -> None:
-        self._thread = threading.Thread(target=self._play, name="load")
-        self._thread.start()
-
-    def end(self) -> None:
-        """Let every client finish what it has begun."""
-        self._over = True
-        if self._thread is not None:
-            self._thread.join()
-
-    def _play(self) -> None:
-        # clients stand for other machines: they should wait for the platform, not for their turn
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CLIENT_NICE)
-        asyncio.run(self._run())
-
-    async def _run(self) -> None:
+    async def play(self) -> None:
+        """Until it is over, and every client has finished what it had begun."""
         async with asyncio.TaskGroup() as group:
             for app, (target, mix) in self.targets.items():
                 for client in self._clients(app, target, mix):
@@ -88,16 +69,12 @@ class Load:
             *(one.again(one.upload) for _ in range(mix.uploads)),
         ]
 
-    @property
-    def over(self) -> bool:
-        return self._over
-
 
 @dataclass(slots=True)
 class Client:
     """The kinds of client; each method is one connection's life."""
 
-    load: Load
+    crowd: Crowd
     app: str
     target: Target
     mix: Mix
@@ -105,7 +82,7 @@ class Client:
     async def again(self, life: Callable[[], Awaitable[None]]) -> None:
         """One life after another; a failed one is in the record already."""
         await asyncio.sleep(random.random() * self.mix.pause_s)
-        while not self.load.over:
+        while not self.crowd.over:
             with suppress(Broken):
                 await life()
             await self._pause()
@@ -133,7 +110,7 @@ class Client:
         try:
             for _ in range(random.randrange(50, 500)):
                 await self.timed("kept", lambda: connection.get("/"))
-                if self.load.over:
+                if self.crowd.over:
                     return
                 await self._pause()
         finally:
@@ -145,7 +122,7 @@ class Client:
         try:
             for _ in range(random.randrange(50, 500)):
                 await self.timed("post", lambda: self._sent(connection, 2000))
-                if self.load.over:
+                if self.crowd.over:
                     return
                 await self._pause()
         finally:
@@ -157,7 +134,7 @@ class Client:
         try:
             await self.timed("socket", lambda: connection.upgrade("/socket"))
             until = time.monotonic() + self.mix.socket_s * random.random()
-            while time.monotonic() < until and not self.load.over:
+            while time.monotonic() < until and not self.crowd.over:
                 text = str(random.random()).encode()
                 await self.timed("echo", partial(connection.echo, text))
                 await asyncio.sleep(self.mix.echo_every_s)
@@ -209,7 +186,7 @@ class Client:
         asked_s: float = 0.0,
     ) -> None:
         """One exchange, checked and noted; raises Broken once it is noted."""
-        floor, began = self.load.floor.get(self.app, 0), time.monotonic()
+        floor, began = self.crowd.floor.get(self.app, 0), time.monotonic()
         answer: Mapping[str, Any] = {}
         try:
             async with asyncio.timeout(asked_s + LATE_AFTER_S):
@@ -228,7 +205,7 @@ class Client:
         release = int(answer["release"])
         if release < floor:
             raise Broken(f"release went back from v{floor} to v{release}")
-        self.load.floor[self.app] = max(self.load.floor.get(self.app, 0), release)
+        self.crowd.floor[self.app] = max(self.crowd.floor.get(self.app, 0), release)
 
     def _note(
         self,
@@ -238,7 +215,7 @@ class Client:
         failure: str = "",
         asked_s: float = 0.0,
     ) -> None:
-        self.load.record.exchanges.append(
+        self.crowd.record.exchanges.append(
             Exchange(
                 kind,
                 self.app,

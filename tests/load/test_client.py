@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.load.client import Client, Load, Mix
+from tests.load.client import Client, Crowd, Mix
 from tests.load.record import quantile
 from tests.load.wire import Broken, Target
 
@@ -45,8 +45,8 @@ def saying(*answers: bytes) -> Iterator[Target]:
 
 def failures(there: Target, *lives: Life) -> list[str]:
     """What these lives of one client put down as failures."""
-    load = Load({})
-    client = Client(load, "busy", there, Mix(poll_s=0.0, upload_bytes=10))
+    crowd = Crowd({})
+    client = Client(crowd, "busy", there, Mix(poll_s=0.0, upload_bytes=10))
 
     async def run() -> None:
         for life in lives:
@@ -56,7 +56,7 @@ def failures(there: Target, *lives: Life) -> list[str]:
                 continue
 
     asyncio.run(run())
-    return [one.failure for one in load.record.failures]
+    return [one.failure for one in crowd.record.failures]
 
 
 @pytest.mark.parametrize(
