@@ -22,7 +22,8 @@ OFF = ("events", "off")
 @click.option("-t", "--tail", is_flag=True, help="Go on with new events as they come.")
 @click.option("-n", "--num", "number", type=click.IntRange(0, 1_000_000), default=DEFAULT_NUMBER,
               show_default=True, help="How many of the last events.")  # fmt: skip
-@click.option("--app", "app", type=APP, help="Only those of this app.")
+@click.argument("named", type=APP, required=False, metavar="[APP]")
+@click.option("--app", "app", type=APP, help="The same: only those of this app.")
 @click.option("--action", type=click.Choice([*ACTIONS]), metavar="ACTION",
               help="Only those of one kind; events:list names them.")  # fmt: skip
 @click.option("--actor", type=TEXT, help="Only what this key or plugin did, or root, or paas.")
@@ -33,6 +34,7 @@ OFF = ("events", "off")
               default="stdout", help="json: an object a line.")  # fmt: skip
 def events(
     context: Context,
+    named: App | None,
     app: App | None,
     number: int,
     tail: bool,
@@ -42,7 +44,11 @@ def events(
     after: int,
     format_: str,
 ) -> None:
-    """Show what was changed: deploys, rollbacks, settings, exits; by whom, and how it went."""
+    """Show what was changed, of an app or of all: by whom, and how it went.
+
+    Deploys, rollbacks, settings, exits; events:list names the kinds.
+    """
+    app = named or app
     store, as_json = context.platform.store.events, format_ == "json"
     found = partial(
         store.list, app.name if app else None, action=action, actor=actor, result=result

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from paas.console import Console
-from paas.deploy import fleet, oneoff, relay, terminals
+from paas.deploy import ends, fleet, oneoff, relay, terminals
 from paas.deploy.feed import Feed, refuse_slow
 from paas.deploy.oneoff import Order
+from paas.deploy.relay import UNKNOWN
 from paas.deploy.terminals import END_S, Held
 from paas.engines.base import Session, Stream, Streams, Wire
 from paas.model.app import App
@@ -46,7 +47,7 @@ def attach(platform: Platform, container: Container, console: Console) -> int:
     if container.spec.terminal is None:
         status = listen(platform, container, wire, console)
         console.check_cancelled()
-        return code_of(container, status, console)
+        return told(container.spec, status or UNKNOWN, console)
     return terminals.come_back(held(platform, container), wire, console)
 
 
@@ -55,7 +56,7 @@ def held(platform: Platform, container: Container) -> Held:
 
     def over(console: Console) -> int | None:
         status = platform.engine.wait(container.id, END_S)
-        return None if status is None else code_of(container, status, console)
+        return None if status is None else told(container.spec, status, console)
 
     spec, shown = container.spec, shown_in(platform, container.id)
     free = partial(platform.engine.remove, container.id)
@@ -76,11 +77,11 @@ def through_pipes(platform: Platform, app: App, order: Order, console: Console) 
             return session
 
         try:
-            code = relay.through_pipes(start, console)
+            status = relay.through_pipes(start, console)
         finally:
             oneoff.no_longer(spec.id)
     console.check_cancelled()
-    return told(spec, code, console)
+    return told(spec, status, console)
 
 
 # -- without input ---------------------------------------------------------------------
@@ -106,17 +107,16 @@ def settled(platform: Platform, container: Container) -> ExitStatus:
     """How a container that says no more ended; it is removed."""
     status = platform.engine.wait(container.id, END_S)
     platform.engine.remove(container.id)
-    return status or ExitStatus(1)
+    return status or UNKNOWN
 
 
-def code_of(container: Container, status: ExitStatus | None, console: Console) -> int:
-    return told(container.spec, status.code if status else 1, console)
-
-
-def told(spec: ContainerSpec, code: int, console: Console) -> int:
-    """The exit code; when it was us who ended it, why."""
+def told(spec: ContainerSpec, status: ExitStatus, console: Console) -> int:
+    """The exit code; when it was us or a limit that ended it, why."""
     why = oneoff.reason(spec.id)
-    if not why:
-        return code
-    console.warn(f"{spec.hostname} was {why}")
-    return OVER if why == oneoff.time_is_over(spec) else code
+    if why:
+        console.warn(f"{spec.hostname} was {why}")
+    elif status.out_of_memory or status.out_of_disk:
+        limit = "memory" if status.out_of_memory else "disk"
+        console.warn(f"{spec.hostname} was {ends.words_of(status, spec.limits.memory_bytes)}")
+        console.warn(f"if it is to have more: paas resource:limit --{limit} SIZE {spec.app}")
+    return OVER if why == oneoff.time_is_over(spec) else status.code

@@ -41,12 +41,14 @@ class Place:
 
 def stream_out(platform: Platform, place: Place, console: Console) -> int:
     """A file or directory as a tar on the caller's standard output; tar's exit code."""
-    return relay.through_pipes(inside(platform, place.container, reading(place.whole)), console)
+    session = inside(platform, place.container, reading(place.whole))
+    return relay.through_pipes(session, console).code
 
 
 def stream_in(platform: Platform, place: Place, console: Console) -> int:
     """A tar of the caller's standard input into a directory; tar's exit code."""
-    return relay.through_pipes(inside(platform, place.container, writing(place.whole)), console)
+    session = inside(platform, place.container, writing(place.whole))
+    return relay.through_pipes(session, console).code
 
 
 def take(platform: Platform, place: Place, target: Path, console: Console) -> None:

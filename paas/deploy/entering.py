@@ -54,7 +54,7 @@ def enter(
     def start(streams: Streams) -> Session:
         return platform.engine.execute(container.id, words, {}, streams)
 
-    return relay.through_pipes(start, console)
+    return relay.through_pipes(start, console).code
 
 
 # -- sessions --------------------------------------------------------------------------

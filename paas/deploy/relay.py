@@ -11,13 +11,15 @@ from collections.abc import Callable
 
 from paas.console import Console
 from paas.engines.base import Session, Streams
+from paas.model.container import ExitStatus
 
 CHUNK = 65536
+UNKNOWN = ExitStatus(1)
 Start = Callable[[Streams], Session]
 
 
-def through_terminal(start: Start, console: Console) -> int:
-    """Run a session on the caller's terminal; its exit code. The caller hanging up kills it."""
+def through_terminal(start: Start, console: Console) -> ExitStatus:
+    """Run a session on the caller's terminal; how it ended. The caller hanging up kills it."""
     session = start(Streams(terminal=console.size()))
     done, finished = os.pipe2(os.O_CLOEXEC)
     try:
@@ -30,7 +32,7 @@ def through_terminal(start: Start, console: Console) -> int:
             status = session.wait()
             os.write(finished, b".")
             pump.join(timeout=1)
-        return status.code if status else 1
+        return status or UNKNOWN
     finally:
         session.close()
         os.close(finished)
@@ -68,8 +70,8 @@ def screen(console: Console, session: Session) -> None:
         console.write(data)
 
 
-def through_pipes(start: Start, console: Console) -> int:
-    """Run a session on three pipes; its exit code. The caller hanging up kills it."""
+def through_pipes(start: Start, console: Console) -> ExitStatus:
+    """Run a session on three pipes; how it ended. The caller hanging up kills it."""
     stdin, feed = os.pipe2(os.O_CLOEXEC)
     out, stdout = os.pipe2(os.O_CLOEXEC)
     err, stderr = os.pipe2(os.O_CLOEXEC)
@@ -92,7 +94,9 @@ def through_pipes(start: Start, console: Console) -> int:
     return finished_session(session, readers, console)
 
 
-def finished_session(session: Session, readers: list[threading.Thread], console: Console) -> int:
+def finished_session(
+    session: Session, readers: list[threading.Thread], console: Console
+) -> ExitStatus:
     try:
         console.on_cancel(session.kill)
         status = session.wait()
@@ -100,7 +104,7 @@ def finished_session(session: Session, readers: list[threading.Thread], console:
         session.close()
     for reader in readers:
         reader.join(timeout=10)
-    return status.code if status else 1
+    return status or UNKNOWN
 
 
 def copy_input(console: Console, feed: int) -> None:

@@ -27,4 +27,4 @@ def execute(
         return platform.engine.spawn(mine, streams)
 
     through = relay.through_terminal if console.is_terminal else relay.through_pipes
-    return through(start, console)
+    return through(start, console).code

@@ -55,6 +55,7 @@ def test_events_are_shown_for_people_and_for_programs(admin: Admin, blog: App):
     admin.ok("apps:create", "shop")
     assert admin.ok("events", "-n", "1").endswith("Z shop app succeeded by alice: Create\n")
     event = admin("events", "--app", "blog", "--format", "json").json()
+    assert admin("events", "blog", "--format", "json").json() == event
     assert (event["app"], event["actor"], event["action"]) == ("blog", "alice", "app")
     assert admin.fails("events", "--app", "nobody").status == 20
 

@@ -114,6 +114,13 @@ def test_a_run_ends_when_its_time_is_over(platform: Instance):
     until(lambda: not listed(platform))
 
 
+def test_a_run_that_wanted_too_much_memory_is_told_so(platform: Instance):
+    done = platform.paas("run", APP, "python3", "-c", "len(b'x' * (1 << 33))")
+    assert done.returncode == 137
+    assert b" !     run.1 was killed: memory limit 512 MiB\n" in done.stderr
+    assert b"paas resource:limit --memory SIZE " + APP.encode() in done.stderr
+
+
 def test_a_session_goes_on_without_its_connection_and_is_come_back_to(platform: Instance):
     child = session(platform)
     child.sendline("export KEPT=still-here; cd /tmp")
