@@ -155,9 +155,10 @@ class Engine(Protocol):
         """Whether it is frozen, by the kernel's word."""
 
     def promote(self, container_id: str) -> None:
-        """Give an app's container its full weight: until now it had as little as a build.
+        """Have an app's container go first: until now it weighed as little as a build.
 
-        What serves goes before what is starting. Idempotent; nothing when it is gone.
+        What serves goes before what is starting, and gets its turns sooner. Idempotent; nothing
+        when it is gone.
         """
 
     def spawn(self, spec: ContainerSpec, streams: Streams) -> Session:

@@ -202,6 +202,8 @@ class Nginx:
         self.socket.chmod(0o600)
         if (pid := self.pid()) is not None:
             priority.weigh_session(pid, SESSION_NICE)
+            priority.answer_soon([pid])  # first: what it starts from now on is like it
+            priority.answer_soon(children(pid))
 
     def _check_ports(self) -> None:
         settings = self._settings
@@ -245,11 +247,10 @@ class Nginx:
     def _workers(self) -> set[int]:
         """Its workers that take new connections: others say in their titles what they do."""
         pid, found = self.pid(), set()
-        with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                with contextlib.suppress(OSError):
-                    if Path(f"/proc/{child}/cmdline").read_bytes().rstrip(b"\0 ") == WORKER:
-                        found.add(int(child))
+        for child in children(pid) if pid is not None else ():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/cmdline").read_bytes().rstrip(b"\0 ") == WORKER:
+                    found.add(child)
         return found
 
     def reopen_logs(self) -> None:
@@ -294,6 +295,13 @@ class Nginx:
                 f"nginx did not take up its configuration within {START_S:.0f} s",
                 f"see the end of {self.logs}/error.log",
             )
+
+
+def children(pid: int) -> list[int]:
+    """Those of a process with one thread; none when it is gone."""
+    with contextlib.suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def workers_of(master: int) -> list[int]:

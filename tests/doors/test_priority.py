@@ -1,10 +1,16 @@
-"""Who goes first: the daemon, in a session of its own."""
+"""Who goes first: the daemon, in a session of its own; and what answers requests, sooner."""
 
+import ctypes
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from paas import priority
+from paas.proxy.nginx import children
 
 WORDS = "from paas import priority; priority.go_first(); print(open('/proc/self/autogroup').read())"
 
@@ -18,3 +24,34 @@ def test_a_session_of_its_own_is_weighed_and_that_of_others_is_not(own: bool, ni
         argv = ["setsid", "--wait", "sh", "-c", '"$@"; true', "sh", *argv]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, start_new_session=own)
     assert done.stdout.split()[-1] == nice
+
+
+def turn_ns(thread: int) -> int:
+    """How long its turns are, as the kernel has it."""
+    buffer = ctypes.create_string_buffer(priority.ATTRIBUTES.size)
+    assert priority.LIBC.syscall(priority.SCHED_GETATTR, thread, buffer, len(buffer), 0) == 0
+    found: int = priority.ATTRIBUTES.unpack(buffer.raw)[5]
+    return found
+
+
+def test_what_answers_requests_has_short_turns_and_so_has_what_it_starts():
+    code = "import subprocess; input(); subprocess.run(['sleep', '600'])"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        before = turn_ns(child.pid)
+        priority.answer_soon([child.pid, 1 << 22])  # the second is nobody
+        if before == 0 == turn_ns(child.pid):
+            pytest.skip("this kernel gives everybody the same turns")
+        assert turn_ns(child.pid) == priority.SHORT_NS < before
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        while not (grandchildren := children(child.pid)):
+            assert child.poll() is None
+        assert turn_ns(grandchildren[0]) == priority.SHORT_NS
+    finally:
+        for one in (*children(child.pid), child.pid):
+            os.kill(one, signal.SIGKILL)
+        child.wait()

@@ -17,6 +17,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from paas import priority
 from tests.load.client import Crowd, Mix
 from tests.load.record import Exchange, Record
 from tests.load.wire import Target
@@ -38,7 +39,9 @@ class Load:
     def begin(self) -> None:
         argv = [sys.executable, "-m", "tests.load.load"]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(argv, cwd=ROOT, stdin=pipe, stdout=pipe)
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True
+        )
         assert self._process.stdin is not None
         order = {app: [asdict(one) for one in pair] for app, pair in self.targets.items()}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -91,6 +94,7 @@ def tell(record: Record, out: IO[str]) -> None:
 
 def main() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    priority.weigh_session(os.getpid(), NICE)
     order = json.loads(sys.stdin.buffer.raw.readline())
     crowd = Crowd({app: (Target(**there), Mix(**mix)) for app, (there, mix) in order.items()})
     asyncio.run(play(crowd, sys.stdout))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from paas import priority
 from paas.command import Runner
 from paas.engines.base import Guest, Process, Session, Streams, Wire
 from paas.engines.embedded import listing, processes, runtime, session, sockets
@@ -131,10 +132,11 @@ class EmbeddedEngine:
         return container
 
     def promote(self, container_id: str) -> None:
-        """Give an app's container its full weight. Idempotent; nothing when it is gone."""
+        """Have an app's container go first, at its full weight. Nothing when it is gone."""
         container = self.get(container_id)
         if container is not None:
             self._weights.give(container_id, container.spec.limits.cpu_shares)
+            priority.answer_soon(self._cgroups.pids(container_id))
 
     def stop(self, container_id: str, grace_s: float) -> ExitStatus | None:
         """Its stop signal, up to grace_s, SIGKILL; None when there is no such container."""
