@@ -95,6 +95,7 @@ def tell(record: Record, out: IO[str]) -> None:
 def main() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, NICE)
     priority.weigh_session(os.getpid(), NICE)
+    priority.answer_soon([os.getpid()])
     order = json.loads(sys.stdin.buffer.raw.readline())
     crowd = Crowd({app: (Target(**there), Mix(**mix)) for app, (there, mix) in order.items()})
     asyncio.run(play(crowd, sys.stdout))
