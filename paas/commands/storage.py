@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from paas.commands.context import Context
-from paas.commands.parameters import Checked, format_option, printable
+from paas.commands.parameters import TEXT, Checked, format_option, printable
 from paas.commands.permissions import Permission, allowed
 from paas.commands.registry import command
 from paas.commands.run import command_argument, command_line
 from paas.deploy import volume_copies, volume_shell, volumes
+from paas.deploy.images import catalogue
 from paas.errors import PaasError, PermissionDenied, UsageError
 from paas.model import volume as rules
 from paas.model.limits import show_bytes
@@ -353,9 +354,14 @@ def grown(context: Context, volume: Volume, text: str | None) -> Volume:
 
 @command("storage:exec", Permission.SECRETS, passthrough=True)
 @click.option("--as-user", "uid", type=click.IntRange(0, 65535), help="The uid it runs as.")
+@click.option(
+    "--image", type=TEXT, help="What the container is of: a name, APP or APP:v7; else the stack."
+)
 @volume_argument
 @command_argument
-def execute(context: Context, name: str, words: Sequence[str], uid: int | None) -> int:
+def execute(
+    context: Context, name: str, words: Sequence[str], uid: int | None, image: str | None
+) -> int:
     """Run a command, or a shell, in a container that has the volume at /data.
 
     It runs as root of that container, or as the owner that --chown gave the volume.
@@ -364,4 +370,5 @@ def execute(context: Context, name: str, words: Sequence[str], uid: int | None) 
     line = command_line(words, required=False)
     owner = volume.uid if volume.owner else None
     chosen = uid if uid is not None else owner or 0
-    return volume_shell.execute(context.platform, volume, line, chosen, context.console)
+    of = catalogue.of_words(context.platform, image).image if image is not None else None
+    return volume_shell.execute(context.platform, volume, line, chosen, context.console, of)

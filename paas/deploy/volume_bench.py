@@ -10,6 +10,7 @@ from paas.console import Console
 from paas.deploy.foreground import attached
 from paas.errors import PaasError
 from paas.model.container import ContainerSpec, Ids, Kind, Limits, Mount, Power, new_container_id
+from paas.model.release import Image
 from paas.platform import Platform
 
 PLATFORM_SLOT = 0
@@ -21,10 +22,16 @@ COPY_S = 24 * 3600.0
 
 
 def container(
-    platform: Platform, argv: tuple[str, ...], uid: int, mounts: tuple[Mount, ...], cwd: str = "/"
+    platform: Platform,
+    argv: tuple[str, ...],
+    uid: int,
+    mounts: tuple[Mount, ...],
+    cwd: str = "/",
+    image: Image | None = None,
 ) -> ContainerSpec:
-    """A one-off container on the stack, in the platform's own range of ids."""
+    """A one-off container on the stack, or of an image, in the platform's own range of ids."""
     settings = platform.settings
+    home = "/root" if uid == 0 else "/tmp"  # noqa: S108 - its own
     return ContainerSpec(
         id=new_container_id(),
         app=NAME,
@@ -32,9 +39,14 @@ def container(
         kind=Kind.RUN,
         process=NAME,
         index=1,
-        layers=platform.stack.run_layers,
+        layers=image.layers if image else platform.stack.run_layers,
         argv=argv,
-        environment={"PATH": PATH, "HOME": "/root" if uid == 0 else "/tmp", "LANG": "C.UTF-8"},  # noqa: S108 - its own
+        environment={
+            "PATH": PATH,
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            **(image.environment if image else {}),
+        },
         uid=uid,
         power=Power.ROOT if uid == 0 else Power.NONE,
         cwd=cwd,

@@ -340,6 +340,10 @@ def test_what_is_not_there_is_told(admin: Admin, blog: App):
     assert "does not exist" in admin.fails("storage:snapshots", "none").err
     assert "does not exist" in admin.fails("storage:clone", "none", "new").err
     assert "does not exist" in admin.fails("storage:exec", "none").err
+    of_image = ("storage:exec", "--image")
+    assert "no image none" in admin.fails(*of_image, "none", "data", "id").err
+    assert "not been deployed" in admin.fails(*of_image, "blog", "data", "id").err
+    assert "v7" in admin.fails(*of_image, "blog:v7", "data", "id").err
     assert admin("storage:snapshots", "data", "--format", "json").json() == []
     admin.ok("storage:wait", "data")
     assert "does not exist" in admin.fails("storage:wait", "none").err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import images
 from tests.e2e.instance import Instance
 from tests.e2e.samples import SERVER
 
@@ -271,6 +272,32 @@ def test_a_command_runs_with_the_volume_alone(platform: Instance, keeper: str):
     over = platform.ssh("storage:exec", "data", "--", "cat", stdin=b"given\n")
     assert over.stdout == b"given\n"
     assert "storage" not in {one["app"] for one in platform.json("containers:list")}  # type: ignore[attr-defined,index]
+
+
+def test_a_command_runs_in_a_container_of_an_image(platform: Instance, keeper: str):
+    """Past its entrypoint, with its variables, and by the rules that hold without an image."""
+    inside(platform, keeper, "echo shown > /data/shown")
+    archive = images.archive(Entrypoint=["/bin/false"], Env=["PATH=/bin", "OF=image"], User="1000")
+    platform.ok("images:import", "tools:1", stdin=archive)
+    of_image = ("storage:exec", "--image", "tools:1")
+    script = "id -u; pwd; echo $OF; cat shown; ls /www; touch /data/made"
+    said = platform.ok(*of_image, "data", "--", "sh", "-c", script)
+    assert said == "0\n/data\nimage\nshown\nindex.html\n"
+    assert inside(platform, keeper, "stat -c %u /data/made") == "0\n"
+    assert platform.ok(*of_image, "--as-user", "1500", "data", "--", "id", "-u") == "1500\n"
+    shell = platform.paas(*of_image, "data", stdin=b"ls /bin/busybox; exit 7\n")
+    assert (shell.returncode, shell.stdout) == (7, b"/bin/busybox\n")
+    done = platform.paas("storage:exec", "--image", "nothing:1", "data", "--", "id")
+    assert (done.returncode, b"no image nothing:1" in done.stderr) == (1, True)
+    platform.ok("images:remove", "tools:1")
+
+
+def test_a_command_runs_in_a_container_of_an_apps_release(platform: Instance, keeper: str):
+    script = "cat /app/Procfile; echo ${MODE-none}; pwd"
+    platform.ok("config:set", keeper, "MODE=secret")
+    for image in (keeper, f"{keeper}:v1", f"paas/app/{keeper}"):
+        said = platform.ok("storage:exec", "--image", image, "data", "--", "sh", "-c", script)
+        assert said == f"{FILES['Procfile']}none\n/data\n"
 
 
 # -- ends ------------------------------------------------------------------------------------

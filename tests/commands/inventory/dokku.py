@@ -36,8 +36,8 @@ builds: list(--status --kind --format) info output cancel prune set report(--for
 cron: list(--format) run(--detach --ttl-seconds) suspend resume set report(--format)
 logs: .(-t --tail -n --num -p --ps -q --quiet) failed(--all) set report(--format)
 logs: vector-logs vector-start vector-stop
-storage: create destroy mount unmount list(--format) list-entries info exec set ensure-directory
-storage: labels:set labels:report annotations:set annotations:report wait migrate
+storage: create destroy mount unmount list(--format) list-entries info exec(--image) set
+storage: ensure-directory labels:set labels:report annotations:set annotations:report wait migrate
 storage: report(--format)
 network: create destroy exists info list(--format) rebuild rebuildall set report(--format)
 resource: limit(--cpu --memory --memory-swap --network --network-ingress --network-egress)
