@@ -208,26 +208,77 @@ def test_a_torn_entry_stops_nothing(logs: Logs):
     assert sink.take() == ["half a line"]
 
 
-def test_what_was_rotated_away_unread_is_said_with_its_size(
+def turn_over(logs: Logs, path: Path, text: str, at: int) -> None:
+    """One more file begins with a line, and of more than two the oldest goes."""
+    rotate(path, 2)
+    reopen(path)
+    rotate(path, 2)
+    write(logs, "web.1", "aaaaaaaaaa", text, at=at)
+
+
+def test_what_was_rotated_away_unread_is_said_with_its_lines_and_size(
     logs: Logs, monkeypatch: pytest.MonkeyPatch
 ):
     sink = Sinkhole(logs)
     path = write(logs, "web.1", "aaaaaaaaaa", "taken")
     sink.take()
-    write(logs, "web.1", "aaaaaaaaaa", "lost", at=1)
-    lost = path.stat().st_size // 2
-    sink.reading.look()
+    taken = path.stat().st_size
+    write(logs, "web.1", "aaaaaaaaaa", "lost", "lost too", at=1)
+    lost = path.stat().st_size - taken
+    sink.reading.look(1 << 20)
     for number in range(2, 5):
-        rotate(path, 2)
-        reopen(path)
-        rotate(path, 2)
-        write(logs, "web.1", "aaaaaaaaaa", f"later {number}", at=number)
+        turn_over(logs, path, f"later {number}", number)
     assert sink.take() == []  # it may be back in a moment
     monkeypatch.setattr(reading_module, "MISSED_S", 0.0)
     notice, *rest = sink.take()
     assert rest == ["later 3", "later 4"]
-    assert "of the log of web.1 rotated away" in notice
-    assert abs(int(notice.split()[2]) - lost) < 5
+    assert notice == (
+        f"at least 2 lines ({lost} bytes) of the log of web.1 rotated away "
+        "before it could be shipped"
+    )
+
+
+def test_all_that_rotates_away_while_a_sink_fails_is_said_once_it_takes_something(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading_module, "MISSED_S", 0.0)
+    sink = Sinkhole(logs)
+    path = write(logs, "web.1", "aaaaaaaaaa", "new")  # of which nothing was ever taken
+    for number in range(8):
+        assert sink.reading.batch().lines
+        sink.reading.look(1 << 20)
+        sink.reading.look(1 << 20)  # counts nothing twice
+        turn_over(logs, path, f"line {number}", number + 1)
+    notice, *rest = sink.take()
+    assert notice.startswith("at least 7 lines (")
+    assert rest == ["line 6", "line 7"]
+    path.unlink()
+    turn_over(logs, path, "after", 9)
+    assert sink.take() == ["after"]
+
+
+def test_a_container_that_went_while_its_sink_failed_is_said_to_be_lost(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading_module, "MISSED_S", 0.0)
+    sink = Sinkhole(logs)
+    path = write(logs, "web.1", "aaaaaaaaaa", "one", "two")
+    size = path.stat().st_size
+    sink.reading.look(1 << 20)
+    path.unlink()
+    assert sink.take()[0].startswith(f"at least 2 lines ({size} bytes) of the log of web.1")
+    assert sink.take() == []
+
+
+def test_lines_are_counted_in_so_much_at_most(logs: Logs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reading_module, "MISSED_S", 0.0)
+    sink = Sinkhole(logs)
+    path = write(logs, "web.1", "aaaaaaaaaa", *("x" * 100 for _ in range(100)))
+    size = path.stat().st_size
+    assert sink.reading.look(size // 2) == 0
+    path.unlink()
+    notice = sink.take()[0]
+    assert notice.startswith(f"at least 50 lines ({size} bytes)")
 
 
 def test_an_app_on_its_way_to_another_name_loses_and_doubles_nothing(logs: Logs):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from paas.logs.sinks import senders
-from paas.logs.sinks.reading import UNFINISHED_S, Batch, Reading
+from paas.logs.sinks.reading import COUNTED_BYTES, UNFINISHED_S, Batch, Reading
 from paas.logs.sinks.senders import Sender, Unwanted
 from paas.model.app import App
 from paas.model.sink import Sink
@@ -154,8 +154,9 @@ class Courier:
 
     def _sit_out(self, failing: Failing) -> None:
         """Wait until the sink is tried again; meanwhile remember what there is to lose."""
+        left_bytes = COUNTED_BYTES
         for one in list(self.clients.values()):
             if one.due is not None:
                 with suppress(OSError):
-                    one.reading.look()
+                    left_bytes = one.reading.look(left_bytes)
         self._done.wait(failing.pause_s)

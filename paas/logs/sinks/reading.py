@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.logs import files
-from paas.logs.files import CHUNK, Trail
+from paas.logs.files import Trail
 from paas.logs.line import PAAS, Line
-from paas.logs.sinks import trailing
+from paas.logs.sinks import losses, trailing
+from paas.logs.sinks.losses import Lost, Sight
 from paas.logs.sinks.places import Key, Places
 from paas.logs.sinks.trailing import LONG_AGO, Opened, Place, Step
 
@@ -26,7 +27,7 @@ UNFINISHED_S = 0.5
 # how long what was being read is missed before it is given up: an app may be on its way to
 # another name
 MISSED_S = 5.0
-COUNTED_BYTES = 8 << 20  # of what is behind, lines are counted in so much
+COUNTED_BYTES = 8 << 20  # of what is behind, lines are counted in so much at a time
 
 Signature = tuple[tuple[str, int, int], ...]
 Source = Iterator[tuple[Key, Step]]
@@ -51,7 +52,7 @@ class Reading:
         self.directory = directory
         self._kept = kept
         self._at_end: dict[Key, Signature] = {}
-        self._sizes: dict[Key, dict[str, int]] = {}
+        self._sights: dict[Key, Sight] = {}
         self._missed_at: dict[Key, float] = {}
         known = kept.load()
         self.places = self._places_at(since) if known is None else known
@@ -92,9 +93,13 @@ class Reading:
             self._keep()
         for key, place in batch.places.items():
             if place is None:
-                for known in (self._at_end, self._sizes, self._missed_at):
+                for known in (self._at_end, self._sights, self._missed_at):
                     known.pop(key, None)
-            elif key in batch.ended:
+                continue
+            if sight := self._sights.get(key):
+                sight.passed(place)
+            self._missed_at.pop(key, None)
+            if key in batch.ended:
                 self._at_end[key] = batch.signed[key]
 
     def _keep(self) -> None:
@@ -109,7 +114,8 @@ class Reading:
     def _sources(self, stack: ExitStack, made: Batch) -> list[Source]:
         """One for each trail that has something new."""
         found = {one.key: one for one in files.trails(self.directory)}
-        sources: list[Source] = [self._gone(key, made) for key in self.places.keys() - found.keys()]
+        begun = self.places.keys() | self._sights.keys()
+        sources: list[Source] = [self._gone(key, made) for key in begun - found.keys()]
         for key, trail in found.items():
             signature = signed(trail)
             if self._at_end.get(key) != signature:
@@ -122,16 +128,13 @@ class Reading:
         """Lines of a trail with files; first, in words, what of it was rotated away unread."""
         if not every:
             return
-        place = self.places.get(key) or Place(every[0].birth, 0)
-        if place.file not in {one.birth for one in every}:
-            if self._is_hoped_for(key):
-                made.again = True
-                return
-            lost = self._lost(key, place, every)
+        sight, place = self._sighted(key, every), self._begun(key)
+        if sight is None or place is None:
+            made.again = True
+            return
+        if not is_among(place, every):
             place = Place(every[0].birth, 0)
-            yield key, notice(key, lost, place)
-        self._missed_at.pop(key, None)
-        self._sizes[key] = {one.birth: one.size for one in every}
+            yield key, notice(key, sight.gone, place)
         ended = False
         for step in trailing.steps(key[0], every, place, UNFINISHED_S):
             ended = step.line is None
@@ -143,34 +146,45 @@ class Reading:
         if self._is_hoped_for(key):
             made.again = True
             return
-        if lost := self._lost(key, self.places[key], ()):
+        sight = self._sights.get(key)
+        lost = sight.whole() if sight else Lost()
+        if lost.size_bytes:
             yield key, notice(key, lost, None)
         yield key, Step(LONG_AGO, None, None)
+
+    def _sighted(self, key: Key, every: Sequence[Opened]) -> Sight | None:
+        """What there is of a trail now; None while the file that is to be read next is missed."""
+        place = self._begun(key) or Place(every[0].birth, 0)
+        if is_among(place, every):
+            self._missed_at.pop(key, None)
+        elif self._is_hoped_for(key):
+            return None
+        sight = self._sights.setdefault(key, Sight(place))
+        sight.update(every, place)
+        return sight
+
+    def _begun(self, key: Key) -> Place | None:
+        """Where a trail goes on: behind what was taken, else where it was first seen to begin."""
+        sight = self._sights.get(key)
+        return self.places.get(key) or (sight.begun if sight else None)
 
     def _is_hoped_for(self, key: Key) -> bool:
         """Whether what is missing is missed for so short a time that it may be back."""
         now = time.monotonic()
         return now - self._missed_at.setdefault(key, now) < MISSED_S
 
-    def _lost(self, key: Key, place: Place, every: Sequence[Opened]) -> int:
-        """Bytes, as far as they were ever seen, behind a place and in no file any more."""
-        seen, here = self._sizes.get(key, {}), {one.birth for one in every}
-        order = list(seen)
-        later = order[order.index(place.file) :] if place.file in seen else order
-        return sum(
-            seen[one] - (place.offset if one == place.file else 0)
-            for one in later
-            if one not in here
-        )
-
     # -- for those who ask -------------------------------------------------------------
 
-    def look(self) -> None:
-        """Remember how much there is, while nothing is taken."""
+    def look(self, most_bytes: int) -> int:
+        """Remember how much there is, while nothing is taken; what is left of most_bytes.
+
+        So much is read at most, to count lines.
+        """
         for trail in files.trails(self.directory):
             with trailing.opened(trail) as every:
-                if self.places.get(trail.key, Place("", 0)).file in {one.birth for one in every}:
-                    self._sizes[trail.key] = {one.birth: one.size for one in every}
+                if every and (sight := self._sighted(trail.key, every)):
+                    most_bytes = sight.count(every, most_bytes)
+        return most_bytes
 
     def behind(self) -> tuple[int, int]:
         """Lines and bytes that were not taken yet; lines as far as they are counted."""
@@ -179,18 +193,10 @@ class Reading:
         for trail in files.trails(self.directory):
             with trailing.opened(trail) as every:
                 for one, offset in trailing.behind(every, places.get(trail.key)):
-                    lines += newlines(one, offset, COUNTED_BYTES - size)
+                    most_bytes = max(0, COUNTED_BYTES - size)
+                    lines += losses.newlines(one, offset, min(one.size, offset + most_bytes))
                     size += one.size - offset
         return lines, size
-
-
-def newlines(one: Opened, offset: int, most_bytes: int) -> int:
-    """How many lines end in a part of a file, in so much of it at most."""
-    found, end = 0, min(one.size, offset + most_bytes)
-    for start in range(offset, end, CHUNK):
-        one.file.seek(start)
-        found += one.file.read(min(CHUNK, end - start)).count(b"\n")
-    return found
 
 
 def signed(trail: Trail) -> Signature:
@@ -205,9 +211,13 @@ def signed(trail: Trail) -> Signature:
     return tuple(found)
 
 
-def notice(key: Key, lost: int, place: Place | None) -> Step:
+def is_among(place: Place, every: Sequence[Opened]) -> bool:
+    """Whether the file of a place is still there."""
+    return place.file in {one.birth for one in every}
+
+
+def notice(key: Key, lost: Lost, place: Place | None) -> Step:
     """The line that says what was not shipped."""
-    much = f"at least {lost} bytes" if lost else "an unknown part"
-    text = f"{much} of the log of {key[0]} rotated away before it could be shipped"
+    text = f"{lost.words} of the log of {key[0]} rotated away before it could be shipped"
     now = datetime.now(UTC)
     return Step(LONG_AGO, Line(now, PAAS, "stderr", text), place)
