@@ -54,7 +54,8 @@ class Platform:
         object.__setattr__(self, "disk", Disk(self.settings))
         plugins = Plugins(self.settings, self.runner, self.store, self.record)
         object.__setattr__(self, "plugins", plugins)
-        object.__setattr__(self, "shipping", Shipping(self.settings, self.store, self.logs))
+        shipping = Shipping(self.settings, self.store, self.logs, self.record)
+        object.__setattr__(self, "shipping", shipping)
 
     @classmethod
     def open(cls, settings: Settings, runner: Runner) -> "Platform":

@@ -39,14 +39,15 @@ ACTIONS = {
     "rollback": "returns to an earlier release, asked for or automatic",
     "run": "one-off runs started, ended and stopped; who went into a container",
     "setting": "properties set",
+    "sink": "places that logs are shipped to: when one fails, and when it works again",
     "stack": "stacks made, updated and removed",
     "storage": "volumes made, changed, mounted, unmounted, copied and destroyed",
     "sync": "repositories that could not be followed",
     "trigger": "plugins that were called, by what, and how that ended",
 }
 BEGUN, SUCCEEDED, FAILED = RESULTS = ("begun", "succeeded", "failed")
-# what a crash loop, a busy schedule or a plugin makes any number of
-FREQUENT = ("cron", "exit", "restart", "trigger")
+# what a crash loop, a busy schedule, a plugin or an unsteady sink makes any number of
+FREQUENT = ("cron", "exit", "restart", "sink", "trigger")
 
 
 @dataclass(frozen=True, slots=True)

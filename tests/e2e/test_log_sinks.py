@@ -46,6 +46,8 @@ def test_every_line_arrives_once_and_in_order_whoever_goes_away(
     rsyslog.start()
     until(lambda: ticks(rsyslog)[-1] > behind + 10)
     until(lambda: " ok, " in platform.ok("logs:report", APP, "--sink-1"))
+    begun = platform.ok("events", "--action", "sink", "--result", "failed")
+    assert f"127.0.0.1:{rsyslog.port} takes no logs: " in begun
 
     platform.kill()
     before = ticks(rsyslog)[-1]

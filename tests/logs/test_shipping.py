@@ -13,7 +13,7 @@ import pytest
 
 from paas.errors import PaasError
 from paas.logs.logs import Logs
-from paas.logs.sinks import courier, dialing, reading, shipping
+from paas.logs.sinks import courier, dialing, reading, shipping, telling
 from paas.logs.sinks.shipping import Shipping, Standing
 from paas.model.app import App
 from paas.model.sink import parse
@@ -31,7 +31,7 @@ class House:
         self.settings = settings
         self.store, self.logs = Store(settings), Logs(settings)
         self.blog = self.store.apps.create("blog")
-        self.shipping = Shipping(settings, self.store, self.logs)
+        self.shipping = Shipping(settings, self.store, self.logs, self.record)
 
     def set(self, app: App | None, text: str | None) -> None:
         now = datetime.now(UTC).isoformat()
@@ -40,8 +40,15 @@ class House:
 
     def restart(self) -> None:
         self.shipping.close()
-        self.shipping = Shipping(self.settings, self.store, self.logs)
+        self.shipping = Shipping(self.settings, self.store, self.logs, self.record)
         self.shipping.start()
+
+    def record(self, app: str, actor: str, action: str, detail: str, result: str) -> None:
+        self.store.events.record(app, actor, action, result, detail)
+
+    def events(self) -> list[tuple[str, str, str]]:
+        found = self.store.events.list(action="sink", actor="paas")
+        return [(one.app, one.result, one.detail.partition(" ")[2]) for one in found]
 
     def standing(self) -> Standing:
         return next(self.shipping.standings(self.blog))
@@ -266,6 +273,93 @@ def test_what_goes_missing_is_told_to_the_sink(
     collector.answers = lambda _: 200
     until(lambda: any("line 99" in one for one in collector.texts()))
     assert not any("line 50" in one for one in collector.texts())
+
+
+# -- what is told of a sink --------------------------------------------------------------
+
+REFUSED = ("failed", "takes no logs: it answered with status 500 Internal Server Error")
+AGAIN = ("succeeded", "takes logs again")
+
+
+def test_a_sink_that_fails_and_one_that_works_again_leave_an_event_each(
+    house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "APART_S", 0.0)
+    tries = []
+    collector.answers = lambda body: tries.append(body) or 500
+    house.set(None, f"http://al:hunter2@127.0.0.1:{collector.port}/in?key=hunter2")
+    house.shipping.start()
+    house.logs.append("blog", "one")
+    until(lambda: len(tries) > 3)
+    assert house.events() == [("", *REFUSED)]
+    collector.answers = lambda _: 200
+    until(lambda: len(house.events()) == 2)
+    house.logs.append("blog", "two")
+    until(lambda: collector.texts() == ["one", "two"])
+    assert house.events()[1:] == [("", *AGAIN)]
+    assert "hunter2" not in str(house.store.events.list())
+
+
+def test_a_sink_of_an_app_that_fails_is_an_event_of_that_app(house: House, collector: Collector):
+    other = house.store.apps.create("other")
+    for app in (house.blog, other):
+        house.set(app, f"http://127.0.0.1:{collector.port}/")
+    house.shipping.start()
+    house.logs.append("blog", "one")
+    until(lambda: len(house.events()) == 2)
+    assert {(app, result) for app, result, _ in house.events()} == {
+        ("blog", "failed"), ("other", "failed"),
+    }  # fmt: skip
+    assert "no public address" in house.events()[0][2]
+
+
+def test_the_apps_whose_lines_are_unwanted_are_named(
+    house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "APART_S", 0.0)
+    collector.answers = lambda body: 400 if b'"app": "blog"' in body else 200
+    house.set(None, f"http://127.0.0.1:{collector.port}/")
+    house.shipping.start()
+    house.logs.append("blog", "poison")
+    until(house.events)
+    collector.answers = lambda _: 200
+    until(lambda: len(house.events()) == 2)
+    why = "takes no logs of blog: it answered with status 400 Bad Request"
+    assert house.events() == [("", "failed", why), ("", *AGAIN)]
+
+
+def test_the_next_daemon_tells_only_what_changed(house: House, collector: Collector):
+    tries = []
+    collector.answers = lambda body: tries.append(body) or 500
+    house.set(None, f"http://127.0.0.1:{collector.port}/")
+    house.shipping.start()
+    house.logs.append("blog", "one")
+    until(house.events)
+    house.shipping.close()
+    tries.clear()
+    house.restart()
+    until(lambda: len(tries) > 3)
+    assert house.events() == [("", *REFUSED)]
+    collector.answers = lambda _: 200
+    until(lambda: len(house.events()) == 2)
+    assert house.events()[1] == ("", *AGAIN)
+
+
+def test_a_sink_that_comes_and_goes_floods_nobody(
+    house: House, collector: Collector, monkeypatch: pytest.MonkeyPatch
+):
+    """Told once, and how it is then when the time for another event has come."""
+    said: list[bytes] = []
+    collector.answers = lambda body: said.append(body) or (500 if len(said) % 2 else 200)
+    house.set(None, f"http://127.0.0.1:{collector.port}/")
+    house.shipping.start()
+    for number in range(10):
+        house.logs.append("blog", f"line {number}")
+        until(lambda number=number: len(collector.texts()) == number + 1)
+    assert house.events() == [("", *REFUSED)]
+    monkeypatch.setattr(telling, "APART_S", 0.1)
+    house.logs.append("blog", "last")
+    until(lambda: house.events()[1:] == [("", *AGAIN)])
 
 
 class Endless:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from paas.logs.sinks import senders
 from paas.logs.sinks.reading import COUNTED_BYTES, UNFINISHED_S, Batch, Reading
 from paas.logs.sinks.senders import Sender, Unwanted
+from paas.logs.sinks.telling import State, Telling
 from paas.model.app import App
 from paas.model.sink import Sink
 
@@ -51,11 +52,13 @@ class Client:
 class Courier:
     """One sink's thread, from start() to close()."""
 
-    def __init__(self, sink: Sink, sender: Sender) -> None:
+    def __init__(self, sink: Sink, sender: Sender, telling: Telling) -> None:
         self.sink = sink
         self.failing: Failing | None = None
         self.clients: dict[int, Client] = {}  # by the app's id; replaced as a whole
         self._sender = sender
+        self._telling = telling
+        self._taken = False  # whether it ever took something
         self._told = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
@@ -95,12 +98,16 @@ class Courier:
             self._told.wait(self._idle_s())
             self._told.clear()
             self._turn()
+            self._note()
         self._sender.close()
 
     def _idle_s(self) -> float | None:
         """How long nothing is due; None: until something is told."""
-        due = [one.due for one in self.clients.values() if one.due is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        now = time.monotonic()
+        due = [one.due - now for one in self.clients.values() if one.due is not None]
+        if (change_s := self._telling.due_s()) is not None:
+            due.append(change_s)
+        return max(0.0, min(due)) if due else None
 
     def _turn(self) -> None:
         """Bring a batch of everybody who is due; wait when the sink fails."""
@@ -134,29 +141,42 @@ class Courier:
         try:
             self._sender.send(client.app.name, batch.lines)
         except Unwanted as error:
-            client.failing = self._failed(client.failing, error, client.app.name)
+            client.failing = failed(client.failing, error)
             self.failing = None
             return False
         except OSError as error:
-            self.failing = self._failed(self.failing, error, "")
+            self.failing = failed(self.failing, error)
             return False
-        if self.failing or client.failing:
-            log.info("%s takes logs again", self.sink.shown)
         self.failing = client.failing = None
+        self._taken = True
         return True
 
-    def _failed(self, before: Failing | None, error: OSError, name: str) -> Failing:
-        why = senders.words(error)
-        if before is None:
-            log.warning("%s takes no logs%s: %s", self.sink.shown, f" of {name}" * bool(name), why)
-            return Failing(datetime.now(UTC), 1, why)
-        return Failing(before.since, before.times + 1, why)
+    def _note(self) -> None:
+        """Tell of it when the sink began to fail or works again."""
+        unwanted = [one for one in self.clients.values() if one.failing]
+        if self._done.is_set() or not (self.failing or unwanted or self._taken):
+            return
+        if self.failing:
+            self._telling.note(State(failing=True), self.failing.why)
+            return
+        names = tuple(sorted(one.app.name for one in unwanted))
+        why = next((one.failing.why for one in unwanted if one.failing), "")
+        self._telling.note(State(unwanted=names), why)
 
     def _sit_out(self, failing: Failing) -> None:
         """Wait until the sink is tried again; meanwhile remember what there is to lose."""
+        self._note()
         left_bytes = COUNTED_BYTES
         for one in list(self.clients.values()):
             if one.due is not None:
                 with suppress(OSError):
                     left_bytes = one.reading.look(left_bytes)
         self._done.wait(failing.pause_s)
+
+
+def failed(before: Failing | None, error: OSError) -> Failing:
+    """Once more, or for the first time."""
+    why = senders.words(error)
+    if before is None:
+        return Failing(datetime.now(UTC), 1, why)
+    return Failing(before.since, before.times + 1, why)

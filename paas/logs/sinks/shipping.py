@@ -7,7 +7,7 @@ one look at the database now and then: no courier, no file watched. Touches: a t
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,19 +20,25 @@ from paas.logs.sinks.courier import CLOSE_S, Client, Courier
 from paas.logs.sinks.dialing import Rule, dial, rule_for_apps
 from paas.logs.sinks.places import Places
 from paas.logs.sinks.reading import Reading
+from paas.logs.sinks.telling import Telling
 from paas.logs.sinks.watching import Watching
 from paas.model import sink as sinks
 from paas.model.app import App
+from paas.model.event import FAILED, SUCCEEDED
 from paas.model.sink import Network, Sink
 from paas.settings import Settings
 from paas.store.store import Store
 
 log = logging.getLogger(__name__)
 
+ACTOR, ACTION = "paas", "sink"
 LOOK_S, STOP_EVERY_S = 2.0, 0.5
+EVENTS_SOUGHT = 100
 GATHER_S = 0.1  # lines that come together go together
 NAMESPACE, SINKS, SINCE, NETWORKS = "logs", "sinks", "sinks-since", "sink-networks"
 
+# app, actor, action, detail, result: as Platform.record has them
+Record = Callable[[str, str, str, str, str], None]
 Route = tuple[Sink, bool]  # and whether it is the instance's own, which may be anywhere
 Sealed = Mapping[int | None, str]  # what is kept, by the app's id (None: the instance's)
 Wanted = Mapping[Route, Sequence[App]]
@@ -54,10 +60,11 @@ class Standing:
 class Shipping:
     """The couriers of one instance, from start() to close()."""
 
-    def __init__(self, settings: Settings, store: Store, logs: Logs) -> None:
+    def __init__(self, settings: Settings, store: Store, logs: Logs, record: Record) -> None:
         self._settings = settings
         self._store = store
         self._logs = logs
+        self._record = record
         self._directory = settings.state_dir / "sinks"
         self._for_apps = rule_for_apps(settings, self._opened)
         self._couriers: dict[Route, Courier] = {}
@@ -165,7 +172,26 @@ class Shipping:
         sink, anywhere = route
         rule = Rule(anywhere=True) if anywhere else self._for_apps
         hostname, trusted = settings_module.hostname(), str(self._settings.ca_bundle)
-        return Courier(sink, senders.sender(sink, partial(dial, sink, rule), hostname, trusted))
+        sender = senders.sender(sink, partial(dial, sink, rule), hostname, trusted)
+        return Courier(sink, sender, Telling(partial(self._tell, route), well=self._was_well(sink)))
+
+    def _tell(self, route: Route, words: str, well: bool) -> None:
+        """An event of how a sink is now, of the instance or of each app whose sink it is."""
+        sink, of_all = route
+        log.log(logging.INFO if well else logging.WARNING, "%s %s", sink.shown, words)
+        courier = self._couriers.get(route)
+        clients = courier.clients.values() if courier else ()
+        result = SUCCEEDED if well else FAILED
+        for name in ("",) if of_all else [one.app.name for one in clients]:
+            self._record(name, ACTOR, ACTION, f"{sink.shown} {words}", result)
+
+    def _was_well(self, sink: Sink) -> bool:
+        """Whether what the daemon before this one told of it last was no failure."""
+        told = self._store.events.list(action=ACTION, number=EVENTS_SOUGHT)
+        last = next(
+            (one for one in reversed(told) if one.detail.startswith(f"{sink.shown} ")), None
+        )
+        return last is None or last.result == SUCCEEDED
 
     def _clients(self, courier: Courier, route: Route, apps: Sequence[App]) -> dict[int, Client]:
         """Those it has go on; an app with another name has its files elsewhere."""
