@@ -19,6 +19,7 @@ from paas.backup.stream import Outlet
 from paas.backup.tree import Gone, Notes, Tree
 from paas.failpoints import failpoint
 from paas.image.record import Record
+from paas.model import moments
 from paas.settings import Settings
 from paas.store.database import HEAD as SCHEMA
 from paas.version import VERSION
@@ -100,7 +101,7 @@ class Writing:
             kind=APP if self._order["app"] else PLATFORM,
             paas=VERSION,
             schema=SCHEMA,
-            created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            created_at=moments.iso(datetime.now(UTC)),
             host=socket.gethostname(),
             settings=telling(self._rooms.settings),
             sections=tuple(section.name for section in sections),

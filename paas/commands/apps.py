@@ -8,6 +8,7 @@ from paas.commands.parameters import NEW_APP, app_argument, format_option, one_o
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import fleet, lifetime
+from paas.model import moments
 from paas.model.app import App
 
 
@@ -100,7 +101,7 @@ def values(context: Context, app: App | None) -> dict[str, str]:
     release = platform.store.releases.current(app)
     containers = fleet.in_service(platform, app)
     return {
-        "created-at": f"{app.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "created-at": moments.iso(app.created_at),
         "deploy-source": "git" if release else "",
         "deploy-source-metadata": release.image.commit if release else "",
         "dir": str(platform.repositories.path(app.name)),

@@ -20,7 +20,7 @@ from paas.commands.parameters import APP, FILE, TEXT, Checked, format_option, on
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.errors import UsageError
-from paas.model import cron
+from paas.model import cron, moments
 from paas.model.app import App
 
 CRON = Checked("cron", cron.expression)
@@ -64,7 +64,7 @@ def list_backups(context: Context, format_: str) -> None:
         return
     context.console.heading(f"Backups in {shelf.folder(context.platform)}")
     rows = [
-        (one.path.name, f"{one.made_at:%Y-%m-%d %H:%M:%S}", f"{one.bytes / (1 << 20):,.1f} MiB",
+        (one.path.name, moments.second(one.made_at), f"{one.bytes / (1 << 20):,.1f} MiB",
          "yes" if one.sealed else "no", one.problem or "whole")
         for one in found
     ]  # fmt: skip
@@ -76,7 +76,7 @@ def described(one: shelf.Kept) -> dict[str, object]:
     """A backup for programs."""
     return {
         "file": str(one.path),
-        "made_at": f"{one.made_at:%Y-%m-%dT%H:%M:%SZ}",
+        "made_at": moments.iso(one.made_at),
         "bytes": one.bytes,
         "scheduled": one.scheduled,
         "encrypted": one.sealed,

@@ -13,6 +13,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import builds
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.app import App
 from paas.model.build import Build, BuildKind, BuildStatus
 
@@ -53,7 +54,7 @@ def show_running(context: Context, found: Sequence[Build], names: dict[int, str]
         return
     context.console.heading("Currently running builds")
     rows = [
-        (names[one.app_id], one.id, one.kind, one.pid, one.source, shown(one.started_at))
+        (names[one.app_id], one.id, one.kind, one.pid, one.source, moments.iso(one.started_at))
         for one in found
     ]
     context.console.table(("App", "Build ID", "Kind", "PID", "Source", "Started"), rows)
@@ -65,8 +66,8 @@ def show_history(context: Context, app: App, found: Sequence[Build]) -> None:
         return
     context.console.heading(f"{app.name} builds")
     rows = [
-        (one.id, one.kind, one.status, one.source, one.actor, shown(one.started_at), took(one),
-         one.commit[:8] or "-", f"v{one.release}" if one.release else "-")
+        (one.id, one.kind, one.status, one.source, one.actor, moments.iso(one.started_at),
+         took(one), one.commit[:8] or "-", f"v{one.release}" if one.release else "-")
         for one in found
     ]  # fmt: skip
     header = ("Build ID", "Kind", "Status", "Source", "By", "Started", "Duration", "Commit")
@@ -109,8 +110,8 @@ def lines(context: Context, build: Build, app: App) -> list[tuple[str, str]]:
         ("Actor", build.actor),
         ("Commit", build.commit),
         ("Release", f"v{build.release}" if build.release else ""),
-        ("Started", shown(build.started_at)),
-        ("Finished", shown(finished) if finished else ""),
+        ("Started", moments.iso(build.started_at)),
+        ("Finished", moments.iso(finished) if finished else ""),
         ("Duration", took(build)),
         *((f"- {one.name}", f"{one.seconds:.1f}s") for one in build.phases),
         ("Exit Code", "" if code is None else str(code)),
@@ -197,8 +198,8 @@ def described(context: Context, build: Build, name: str) -> dict[str, Any]:
         "app": name,
         "kind": build.kind,
         "pid": build.pid,
-        "started_at": shown(build.started_at),
-        "finished_at": shown(build.finished_at) if build.finished_at else None,
+        "started_at": moments.iso(build.started_at),
+        "finished_at": moments.iso(build.finished_at) if build.finished_at else None,
         "status": build.status,
         "source": build.source,
         "exit_code": build.exit_code,
@@ -211,10 +212,6 @@ def described(context: Context, build: Build, name: str) -> dict[str, Any]:
         "result": build.result,
         "phases": [{"name": one.name, "seconds": round(one.seconds, 3)} for one in build.phases],
     }
-
-
-def shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def took(build: Build) -> str:

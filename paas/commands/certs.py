@@ -11,7 +11,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.deploy import front, route
 from paas.errors import PaasError, UsageError
-from paas.model import certificate, certificate_files
+from paas.model import certificate, certificate_files, moments
 from paas.model.app import App
 from paas.model.certificate import Certificate, Description
 from paas.store.certificates import ADDED, GENERATED
@@ -68,9 +68,9 @@ def install(context: Context, app: App, found: Certificate, origin: str) -> None
     platform = context.platform
     route.change(platform, app, lambda: platform.store.certificates.set(app, found, origin))
     said = certificate.describe(found.chain)
-    context.record("certs", f"Certificate of {said.issuer}, to {said.expires_at:%Y-%m-%d}", app)
+    context.record("certs", f"Certificate of {said.issuer}, to {moments.day(said.expires_at)}", app)
     context.console.step(f"Configured SSL for {app.name}")
-    context.console.detail(f"for {', '.join(said.names)} until {said.expires_at:%Y-%m-%d}")
+    context.console.detail(f"for {', '.join(said.names)} until {moments.day(said.expires_at)}")
     for words in warnings(said, front.certified(platform, app), datetime.now(UTC)):
         context.console.warn(words)
 
@@ -80,11 +80,11 @@ def warnings(said: Description, names: tuple[str, ...], now: datetime) -> list[s
     found = [f"{name} is not in the certificate" for name in names if not said.covers(name)]
     days = (said.expires_at - now).days
     if said.expires_at <= now:
-        found.append(f"It expired on {said.expires_at:%Y-%m-%d}")
+        found.append(f"It expired on {moments.day(said.expires_at)}")
     elif days < SOON_DAYS:
         found.append(f"It expires in {days} days")
     if said.starts_at > now:
-        found.append(f"It is not valid before {said.starts_at:%Y-%m-%d %H:%M} UTC")
+        found.append(f"It is not valid before {moments.minute(said.starts_at)} UTC")
     return found
 
 

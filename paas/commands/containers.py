@@ -13,6 +13,7 @@ from paas.deploy import ends, oneoff
 from paas.deploy.images import committing
 from paas.errors import PaasError
 from paas.image.changes import Kind
+from paas.model import moments
 from paas.model.app import App
 from paas.model.container import Container
 from paas.model.limits import show_bytes
@@ -48,7 +49,7 @@ def row(context: Context, one: Container) -> tuple[str, ...]:
         spec.kind.value,
         f"v{spec.release}" if spec.release else "-",
         state(context, one),
-        f"{one.started_at:%Y-%m-%d %H:%M:%S}",
+        moments.second(one.started_at),
         show_bytes(memory) if one.running else "-",
     )
 

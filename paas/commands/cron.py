@@ -23,16 +23,16 @@ from paas.cron.agenda import find, jobs_of
 from paas.cron.mail import address
 from paas.deploy import attending
 from paas.errors import PaasError
+from paas.model import moments
 from paas.model.app import App
 from paas.model.job import Job, JobRun, JobState, State, time_zone
 
 job_argument = click.argument("job_id", type=KEY_NAMED, metavar="CRON_ID")
-SHOWN = "%Y-%m-%d %H:%M"
 LINES = 1000
 
 
 def moment(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""
+    return moments.iso(at) if at else ""
 
 
 # -- what there is ---------------------------------------------------------------------
@@ -132,8 +132,8 @@ def runs(context: Context, app: App, job_id: str, number: int, format_: str) -> 
 
 
 def row(run: JobRun) -> tuple[str, ...]:
-    due = f"{run.due_at:{SHOWN}}" if run.due_at else f"by {run.actor}"
-    started = f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "-"
+    due = moments.minute(run.due_at) if run.due_at else f"by {run.actor}"
+    started = moments.second(run.started_at) if run.started_at else "-"
     return (str(run.id), run.container or "-", run.state.value, due, started, took(run), run.words)
 
 

@@ -9,6 +9,7 @@ from paas.commands.parameters import APP, TEXT, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.console import plain
+from paas.model import moments
 from paas.model.app import App
 from paas.model.event import ACTIONS, RESULTS, Event
 
@@ -72,14 +73,14 @@ def show(context: Context, found: list[Event], *, as_json: bool) -> None:
 
 def line(one: Event) -> str:
     """`2026-01-31T12:00:00Z blog deploy succeeded by alice: v4: Deploy 1a2b3c4d`."""
-    at = f"{one.at:%Y-%m-%dT%H:%M:%SZ}"
+    at = moments.iso(one.at)
     return f"{at} {one.app or '-'} {one.action} {one.result} by {one.actor}: {one.detail}"
 
 
 def described(one: Event) -> dict[str, object]:
     return {
         "id": one.id,
-        "at": f"{one.at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "at": moments.exact(one.at),
         "actor": one.actor,
         "app": one.app,
         "action": one.action,

@@ -11,6 +11,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.errors import PaasError, UsageError
 from paas.logs.line import Line
+from paas.model import moments
 from paas.model.app import App
 from paas.model.event import Event
 
@@ -41,7 +42,7 @@ def show(context: Context, app: App, *, raw: bool) -> bool:
     if found is None:
         return False
     begun, ended = found
-    context.console.heading(f"{app.name}: {ended.detail} failed at {ended.at:%Y-%m-%dT%H:%M:%SZ}")
+    context.console.heading(f"{app.name}: {ended.detail} failed at {moments.iso(ended.at)}")
     wish = logs.Wish(None, None, begun.at, follow=False, raw=raw, as_json=False)
     lines = during(context.platform.logs.read(app.name, since=begun.at), ended)
     logs.in_bulk(context.console, (logs.form(app, line, wish) for line in lines))

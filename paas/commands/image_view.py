@@ -8,6 +8,7 @@ from paas.deploy.images import history
 from paas.deploy.images.catalogue import Named, Sizes
 from paas.errors import PaasError
 from paas.image import contents, tars
+from paas.model import moments
 from paas.model.image import ImageConfig
 from paas.model.limits import show_bytes
 from paas.model.release import Image, Layer
@@ -32,7 +33,7 @@ def row(named: Named, sizes: Sizes, serving: Mapping[int, int]) -> dict[str, Any
         "own_bytes": size.own_bytes,
         "shared_bytes": size.bytes - size.own_bytes,
         "layers": len(named.image.layers),
-        "created_at": f"{named.created_at:%Y-%m-%dT%H:%M:%SZ}" if named.created_at else "",
+        "created_at": moments.iso(named.created_at) if named.created_at else "",
         "source": source(named.image),
     }
 

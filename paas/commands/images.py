@@ -15,7 +15,7 @@ from paas.deploy import materials
 from paas.deploy.images import catalogue, exporting, importing, registries, sources
 from paas.deploy.images.catalogue import Named
 from paas.errors import PaasError, UsageError
-from paas.model import oci_export, reference
+from paas.model import moments, oci_export, reference
 from paas.model.app import App
 from paas.model.limits import show_bytes
 from paas.model.names import app_name
@@ -132,9 +132,7 @@ def export(
     if output is None and context.console.is_terminal:
         raise UsageError("an archive is nothing to read", "redirect it: ... > image.tar")
     target = host_path(context, output) if output else None
-    created = (
-        f"{named.release.created_at:%Y-%m-%dT%H:%M:%SZ}" if named.release else oci_export.EPOCH
-    )
+    created = moments.iso(named.release.created_at) if named.release else oci_export.EPOCH
     name = export_name(named.name)
     context.record("image", f"Export {named.name}", named.app)
     attach = attached(context, named) if documented else oci_export.nothing

@@ -16,6 +16,7 @@ from paas.deploy import letsencrypt, renewals
 from paas.deploy.letsencrypt import GRACE_S, SPACE, Standing
 from paas.deploy.notes import noted
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.app import App
 from paas.model.issuance import SERVERS
 
@@ -106,7 +107,7 @@ def list_apps(context: Context, format_: str) -> None:
     context.console.table(
         ("-----> App name", "Certificate Expiry", "Time before expiry", "Time before renewal"),
         [
-            (name, f"{one.expires_at:%Y-%m-%d %H:%M:%S}", span(one.expires_at, now),
+            (name, moments.second(one.expires_at), span(one.expires_at, now),
              "now" if one.is_due(now) else span(one.renew_at, now))
             for name, one in found
         ],

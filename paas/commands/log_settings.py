@@ -7,7 +7,7 @@ from paas.commands.context import Context
 from paas.commands.permissions import Permission
 from paas.logs.sinks.reading import COUNTED_BYTES
 from paas.logs.sinks.shipping import NAMESPACE, NETWORKS, SINCE, SINKS, Standing
-from paas.model import limits, sink
+from paas.model import limits, moments, sink
 from paas.model.app import App
 from paas.model.limits import show_bytes
 
@@ -32,7 +32,7 @@ def words(one: Standing) -> str:
     if one.failing_since is None:
         how = "ok"
     else:
-        how = f"failing since {one.failing_since:%Y-%m-%dT%H:%M:%SZ} ({one.why})"
+        how = f"failing since {moments.iso(one.failing_since)} ({one.why})"
     more = "more than " if one.size_bytes > COUNTED_BYTES else ""
     size = f" ({show_bytes(one.size_bytes)})" if one.size_bytes else ""
     return f"{one.sink.shown} {how}, {more}{one.lines} lines behind{size}"

@@ -14,7 +14,7 @@ from paas.commands.registry import command
 from paas.deploy import fleet, route, shared
 from paas.deploy.boot import WEB
 from paas.errors import PaasError, UsageError
-from paas.model import names
+from paas.model import moments, names
 from paas.model.app import App
 from paas.store.networks import SharedNetwork
 
@@ -137,7 +137,7 @@ def described(context: Context, network: SharedNetwork) -> dict[str, Any]:
         "driver": "bridge",
         "subnet": str(settings.subnet(network.slot)),
         "bridge": settings.bridge(network.slot),
-        "created_at": f"{network.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "created_at": moments.iso(network.created_at),
         "apps": on(context, network),
         "containers": containers_on(context, network),
     }

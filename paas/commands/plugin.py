@@ -13,6 +13,7 @@ from paas.commands.parameters import TEXT, Checked, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command, registry
 from paas.errors import PaasError, PermissionDenied, UsageError
+from paas.model import moments
 from paas.model.plugin import Plugin, name_of, plugin_name, source
 from paas.plugins import installing, triggers
 from paas.plugins.environment import Call
@@ -234,7 +235,7 @@ def described(context: Context, plugin: Plugin) -> dict[str, Any]:
         "source": plugin.source.address,
         "committish": plugin.source.committish,
         "revision": plugin.revision,
-        "installed_at": f"{plugin.installed_at:%Y-%m-%dT%H:%M:%SZ}",
+        "installed_at": moments.iso(plugin.installed_at),
         "commands": [own.name for own in plugin.commands],
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 from paas.commands.context import Context
 from paas.deploy import boot, ends, environment, fleet, oneoff
 from paas.deploy.boot import Slot
+from paas.model import moments
 from paas.model.app import App
 from paas.model.container import Container, Kind, Limits
 from paas.model.limits import show_bytes
@@ -110,7 +111,7 @@ def exit_words(state: ProcessState) -> str:
 
 def last_exit(state: ProcessState) -> str:
     """`exited with code 3, v4, 2026-01-31T12:00:00Z`."""
-    at = f", {state.last_exit_at:%Y-%m-%dT%H:%M:%SZ}" if state.last_exit_at else ""
+    at = f", {moments.iso(state.last_exit_at)}" if state.last_exit_at else ""
     return f"{exit_words(state)}, v{state.exit_release}{at}"
 
 
@@ -150,7 +151,7 @@ def details(platform: Platform, container: Container) -> dict[str, Any]:
         "pid": container.pid,
         "address": str(container.address),
         "port": spec.port,
-        "started_at": f"{container.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "started_at": moments.iso(container.started_at),
         "exit": {"code": container.exit.code, "reason": ends.describe(container)}
         if container.exit
         else None,

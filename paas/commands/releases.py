@@ -11,6 +11,7 @@ from paas.commands.permissions import Permission
 from paas.commands.registry import alias, command
 from paas.deploy import materials, pipeline
 from paas.deploy.release import manifest_of
+from paas.model import moments
 from paas.model.app import App
 from paas.model.release import Release
 
@@ -32,7 +33,7 @@ def list_releases(context: Context, app: App, format_: str) -> None:
         (
             one.name + (" *" if one.version == number else ""),
             one.status,
-            f"{one.created_at:%Y-%m-%d %H:%M:%S}",
+            moments.second(one.created_at),
             one.actor,
             one.description,
         )
@@ -120,7 +121,7 @@ def described(release: Release, current: int) -> dict[str, Any]:
         "version": release.name,
         "status": release.status,
         "current": release.version == current,
-        "created_at": f"{release.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "created_at": moments.iso(release.created_at),
         "actor": release.actor,
         "description": release.description,
         "commit": release.image.commit,
@@ -139,7 +140,7 @@ def history(context: Context, app: App, release: Release) -> dict[str, Any]:
     return {
         "build": build.id if build else None,
         "phases": [f"{one.name}: {one.seconds:.1f}s" for one in build.phases] if build else [],
-        "served_at": f"{release.served_at:%Y-%m-%dT%H:%M:%SZ}" if release.served_at else None,
+        "served_at": moments.iso(release.served_at) if release.served_at else None,
         "crashes": release.crashes,
         "reverts": f"v{release.reverts}" if release.reverts else None,
         "formation": [f"{kind}: {count}" for kind, count in says.formation.items()],

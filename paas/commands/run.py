@@ -1,7 +1,6 @@
 """run and enter: one-off commands in an app's image, and going into running containers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -23,6 +22,7 @@ from paas.deploy import attending, entering, expiry, fleet, oneoff, terminals
 from paas.deploy.oneoff import Order
 from paas.engines.base import Guest
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.app import App
 from paas.model.container import Container
 
@@ -146,7 +146,7 @@ def described(container: Container) -> dict[str, Any]:
         "container": container.spec.hostname,
         "release": f"v{container.spec.release}",
         "state": state(container),
-        "started_at": moment(container.started_at),
+        "started_at": moments.iso(container.started_at),
         "cron_id": container.spec.job_id,
         "ttl_seconds": container.spec.ttl_s,
         "terminal": container.spec.terminal is not None,
@@ -160,16 +160,12 @@ def described_session(guest: Guest) -> dict[str, Any]:
         **described(guest.container),
         "name": guest.name,
         "state": f"running in {guest.container.spec.hostname}",
-        "started_at": moment(guest.started_at),
+        "started_at": moments.iso(guest.started_at),
         "cron_id": "",
         "ttl_seconds": None,
         "terminal": True,
         "attended": terminals.is_attended(entering.key_of(guest)),
     }
-
-
-def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def presence(one: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from paas.commands.parameters import KEY_NAMED, TEXT, format_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.key import LENGTH_LIMIT
 
 
@@ -64,7 +65,7 @@ def list_keys(context: Context, name: str | None, format_: str) -> None:
                     "type": key.type,
                     "comment": key.comment,
                     "roles": sorted(key.roles),
-                    "created_at": f"{key.created_at:%Y-%m-%dT%H:%M:%SZ}",
+                    "created_at": moments.iso(key.created_at),
                 }
                 for key in keys
             ]
@@ -72,7 +73,7 @@ def list_keys(context: Context, name: str | None, format_: str) -> None:
         return
     rows = [
         (key.name, key.fingerprint, key.type, ",".join(sorted(key.roles)),
-         f"{key.created_at:%Y-%m-%d}")
+         moments.day(key.created_at))
         for key in keys
     ]  # fmt: skip
     if rows:

@@ -16,7 +16,7 @@ from paas.commands.registry import command
 from paas.deploy import materials, rebase, snapshots, stacks
 from paas.deploy.stacks import USUAL
 from paas.errors import PaasError, UsageError
-from paas.model import stack
+from paas.model import moments, stack
 from paas.model.app import App
 from paas.model.release import Layer
 from paas.model.stack import Recipe, Snapshot
@@ -80,7 +80,7 @@ def described(context: Context, one: Snapshot, apps: AppsOn) -> dict[str, Any]:
         "snapshot": one.id,
         "current": one.current,
         "suite": one.recipe.suite or context.platform.stack.suite,
-        "made_at": "" if one.id == FIRST else f"{one.made_at:%Y-%m-%dT%H:%M:%SZ}",
+        "made_at": "" if one.id == FIRST else moments.iso(one.made_at),
         "actor": one.actor,
         "apps": apps[one.run],
         "run": list(one.recipe.run),

@@ -12,6 +12,7 @@ from paas.commands.registry import command
 from paas.commands.storage import NEW_VOLUME, refuse_running, volume_argument
 from paas.deploy import volume_copies, volumes
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.limits import show_bytes
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
@@ -56,7 +57,7 @@ def list_snapshots(context: Context, name: str, format_: str) -> None:
     rows = [
         {
             "name": one.name,
-            "made_at": f"{one.made_at:%Y-%m-%dT%H:%M:%SZ}",
+            "made_at": moments.iso(one.made_at),
             "bytes": platform.volumes.bytes_of(one.path),
         }
         for one in volume_copies.snapshots(platform, name)

@@ -12,7 +12,7 @@ from paas.commands.registry import command
 from paas.deploy.images import catalogue, sources
 from paas.deploy.images.catalogue import Named
 from paas.errors import PaasError, UsageError
-from paas.model import reference
+from paas.model import moments, reference
 from paas.model.app import App
 from paas.model.limits import show_bytes
 
@@ -64,11 +64,11 @@ def tagged(context: Context, app: App) -> Iterator[tuple[str, Named, str]]:
     release = context.platform.store.releases.current(app)
     if release:
         current = catalogue.of_app(context.platform, app, "")
-        yield reference.LATEST, current, f"{release.created_at:%Y-%m-%d %H:%M:%S}"
+        yield reference.LATEST, current, moments.second(release.created_at)
     for kept in context.platform.store.images.list():
         if kept.app_id == app.id and kept.name.startswith(PREFIX):
             tag = kept.name.removeprefix(PREFIX)
-            yield tag, Named(kept.name, kept.image, app), f"{kept.created_at:%Y-%m-%d %H:%M:%S}"
+            yield tag, Named(kept.name, kept.image, app), moments.second(kept.created_at)
 
 
 @command("tags:create", Permission.WRITE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from paas.console import plain
 from paas.cron.rules import Rules
 from paas.errors import PaasError, UsageError
+from paas.model import moments
 from paas.model.app import App
 from paas.model.job import JobRun, State
 from paas.platform import Platform
@@ -72,7 +73,7 @@ def letter(app: App, run: JobRun, of_app: Rules, lines: list[str]) -> "EmailMess
     message["Date"] = formatdate()
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
     message["Subject"] = f"{app.name}: job {run.job_id} {run.words}"[:200]
-    due = f"due at {run.due_at:%Y-%m-%d %H:%M} UTC" if run.due_at else f"run by {run.actor}"
+    due = f"due at {moments.minute(run.due_at)} UTC" if run.due_at else f"run by {run.actor}"
     text = "\n".join(plain(line) for line in lines)
     message.set_content(f"{run.container} of {app.name}, {due}: {run.words}\n\n{text}\n")
     return message

@@ -14,13 +14,12 @@ from paas.deploy.feed import Feed, refuse_slow
 from paas.deploy.oneoff import Order
 from paas.deploy.relay import UNKNOWN
 from paas.deploy.terminals import END_S, Held
-from paas.engines.base import Session, Stream, Streams, Wire
+from paas.engines.base import KEPT_BYTES, Session, Stream, Streams, Wire
 from paas.model.app import App
 from paas.model.container import Container, ContainerSpec, ExitStatus
 from paas.platform import Platform
 
 OVER = 124  # as timeout(1) has it
-KEPT_BYTES = 256 << 10  # of what a terminal showed
 
 
 def run(platform: Platform, app: App, order: Order, console: Console) -> int:

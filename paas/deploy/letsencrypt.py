@@ -13,7 +13,7 @@ from pathlib import Path
 from paas.console import Console
 from paas.deploy import front, policies, route
 from paas.errors import PaasError
-from paas.model import certificate
+from paas.model import certificate, moments
 from paas.model.app import App
 from paas.model.certificate import Certificate
 from paas.model.issuance import (
@@ -73,7 +73,7 @@ def enable(platform: Platform, app: App, console: Console, *, force: bool) -> No
     now = standing(platform, app)
     if now is not None and not force and not now.is_due(datetime.now(UTC)):
         platform.store.properties.set(app, *ACTIVE, "true")
-        console.detail(f"it has one until {now.expires_at:%Y-%m-%d}; --force asks for another")
+        console.detail(f"it has one until {moments.day(now.expires_at)}; --force asks for another")
         return
     names = provable(platform, app)
     console.step(f"Getting letsencrypt certificate for {app.name}...")

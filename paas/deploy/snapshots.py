@@ -18,6 +18,7 @@ from paas.deploy import materials
 from paas.deploy.stacks import USUAL
 from paas.errors import PaasError
 from paas.image import debian, tools
+from paas.model import moments
 from paas.model.release import Layer
 from paas.model.stack import PREFIX, Recipe, Snapshot
 from paas.platform import Platform
@@ -194,7 +195,7 @@ def pending(platform: Platform, name: str, console: Console) -> list[str]:
     finally:
         platform.layers.discard(upper)
     found = [words(line) for line in lines]
-    text = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {len(found)}"
+    text = f"{moments.iso(datetime.now(UTC))} {len(found)}"
     platform.store.properties.set(None, *pending_of(name), text)
     return found
 

@@ -16,6 +16,8 @@ from typing import Protocol
 
 from paas.model.container import Container, ContainerSpec, ExitStatus, Usage
 
+KEPT_BYTES = 256 << 10  # of what a terminal showed, for those who come to it
+
 
 @dataclass(frozen=True, slots=True)
 class Streams:

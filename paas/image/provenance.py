@@ -8,9 +8,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
+from paas.model import moments
 from paas.model.build import Build
 from paas.model.image import Origin
 from paas.model.release import Image, Release
@@ -113,13 +113,9 @@ def repository(app: str) -> str:
 def metadata(release: Release, build: Build | None) -> dict[str, str]:
     """When, by whose hand, and in which build."""
     if build is None:
-        return {"startedOn": shown(release.created_at)}
-    finished = {"finishedOn": shown(build.finished_at)} if build.finished_at else {}
-    return {"invocationId": build.id, "startedOn": shown(build.started_at), **finished}
-
-
-def shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        return {"startedOn": moments.iso(release.created_at)}
+    finished = {"finishedOn": moments.iso(build.finished_at)} if build.finished_at else {}
+    return {"invocationId": build.id, "startedOn": moments.iso(build.started_at), **finished}
 
 
 def digest(image: Image) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from paas.model import moments
+
 PAAS = "paas"
 # a line that never ends is cut, so that no reader holds more than this of it
 LINE_BYTES = 256 << 10
@@ -28,7 +30,7 @@ class Line:
 
 def shown_at(line: Line) -> str:
     """When a line was written, as it is shown."""
-    return f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return moments.exact(line.at)
 
 
 def as_object(app: str, line: Line) -> dict[str, str]:

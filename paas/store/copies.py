@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.errors import PaasError
+from paas.model import moments
 from paas.store.database import secure
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def refuse_damaged(database: Path) -> None:
     problem = "it is gone" if not database.exists() else "it is empty" if lost else fault(database)
     if problem:
         newest = copies.found()[-1:]
-        words = f" of {made_at(newest[0]):%Y-%m-%d %H:%M:%S} UTC" if newest else ""
+        words = f" of {moments.second(made_at(newest[0]))} UTC" if newest else ""
         hint = BACK.replace("copy back", f"copy{words} back") if newest else "restore a backup"
         raise PaasError(
             f"the database {database} is damaged: {problem}; apps go on as they are",

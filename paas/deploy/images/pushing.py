@@ -15,7 +15,7 @@ from paas.deploy.images import exporting, registries
 from paas.deploy.images.bench import Work
 from paas.deploy.images.exporting import Layout
 from paas.errors import PaasError
-from paas.model import reference
+from paas.model import moments, reference
 from paas.model.app import App
 from paas.model.container import SAME_IDS, Mount
 from paas.model.reference import Reference
@@ -121,7 +121,7 @@ def send(
     have: frozenset[str],
     console: Console,
 ) -> None:
-    created = f"{release.created_at:%Y-%m-%dT%H:%M:%SZ}"
+    created = moments.iso(release.created_at)
     with (
         exporting.laid_out(
             platform, release.image, names[0].tag, created=created, without=have

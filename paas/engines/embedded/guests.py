@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paas.command import Runner
+from paas.engines.base import KEPT_BYTES
 from paas.engines.embedded import processes, runtime
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.exits import KILLED
@@ -27,7 +28,6 @@ from paas.errors import PaasError
 from paas.model.container import Container, ContainerSpec, ExitStatus
 
 RECORD = "guest.json"
-KEPT_BYTES = 256 << 10  # of what a terminal showed
 KILL_TIMEOUT_S = 10.0
 FAILED = "the process could not be started"
 
