@@ -20,7 +20,7 @@ optional_app = click.argument("app", type=APP, required=False)
 MIB = 1 << 20
 
 
-@command("gc", Permission.ADMIN)
+@command("gc", Permission.ADMIN, dry_run="dry")
 @optional_app
 @click.option("--dry-run", "dry", is_flag=True, help="Only tell what would be freed.")
 @click.option(

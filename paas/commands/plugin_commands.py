@@ -76,7 +76,7 @@ def run(context: Context, name: str, words: list[str], app: str) -> int:
     own, one = context.platform.plugins.index.commands[name]
     if own.permission in (Permission.PUBLIC, Permission.READ):
         return ran(context, one, name, words, app)
-    with accounted(context, name, Permission(own.permission), {"words": words}) as account:
+    with accounted(context, name, {"words": words}) as account:
         account.status = ran(context, one, name, words, app)
         if account.status == 0:
             context.record("plugin", f"{name} of plugin {one.plugin.name}")

@@ -4,15 +4,15 @@ Nouns register their commands here with a decorator; the table looks them up.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from paas.commands import refusals
-from paas.commands.accounts import accounted
+from paas.commands.accounts import Account, accounted, may_change
 from paas.commands.context import Context
 from paas.commands.occasions import told
 from paas.commands.parameters import APP, APP_OR_GLOBAL
@@ -37,7 +37,10 @@ class HelpWanted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One entry. passthrough: what follows the app is somebody else's command line."""
+    """One entry. passthrough: what follows the app is somebody else's command line.
+
+    dry_run: the parameter that is set when it is only to tell what it would change.
+    """
 
     name: str
     function: Function
@@ -47,6 +50,7 @@ class Command:
     hidden: bool = False
     passthrough: bool = False
     takes_words: bool = False  # a report: app, --global and flags in any order
+    dry_run: str = ""
 
     @property
     def namespace(self) -> str:
@@ -68,7 +72,7 @@ class Command:
         try:
             values = self.parse(context, list(arguments))
             with (
-                accounted(context, self.name, self.permission, values) as account,
+                self.accounted(context, values) as account,
                 told(context, self.name, values),
             ):
                 account.status = self.function(context, **values) or 0
@@ -76,6 +80,13 @@ class Command:
         except UsageError as error:
             error.hint = error.hint or f"usage: {self.usage()}"
             raise
+
+    def accounted(
+        self, context: Context, values: Mapping[str, Any]
+    ) -> AbstractContextManager[Account]:
+        """How a call went, told where it may change something."""
+        changes = may_change(self.name, self.permission) and not values.get(self.dry_run)
+        return accounted(context, self.name, values) if changes else nullcontext(Account())
 
     def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:
         """The function's arguments; UsageError with the usage line when they do not fit."""
@@ -203,6 +214,7 @@ def command(
     hidden: bool = False,
     passthrough: bool = False,
     takes_words: bool = False,
+    dry_run: str = "",
 ) -> Callable[[Function], Function]:
     """Register a function as a command; click's decorators below it declare its parameters.
 
@@ -217,9 +229,11 @@ def command(
             raise PaasError(f"command {name} has no help")
         if name in registry:
             raise PaasError(f"command {name} is registered twice")
+        if dry_run and dry_run not in {one.name for one in parameters}:
+            raise PaasError(f"command {name} has no parameter {dry_run}")
         registry[name] = Command(
             name, function, Permission(permission), parameters, text, hidden, passthrough,
-            takes_words,
+            takes_words, dry_run,
         )  # fmt: skip
         return function
 

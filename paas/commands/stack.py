@@ -137,7 +137,7 @@ def build(context: Context, name: str, definition: str | None) -> None:
     make(context, name, recipe)
 
 
-@command("stack:update", Permission.ADMIN)
+@command("stack:update", Permission.ADMIN, dry_run="dry")
 @optional_stack
 @click.option("--all", "every", is_flag=True, help="Every stack.")
 @click.option("--dry-run", "dry", is_flag=True, help="Only tell which updates there are.")

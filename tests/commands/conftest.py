@@ -227,7 +227,10 @@ class Admin:
 def is_change(argv: Sequence[str]) -> bool:
     """Whether a command line that succeeds has to leave an event."""
     command = registry.get(argv[0]) if argv else None
-    if command is None or {"--help", "--dry-run"} & {*argv}:
+    if command is None:
+        return False
+    dry = [one for one in command.options if one.name == command.dry_run]
+    if {"--help", *(word for one in dry for word in one.opts)} & {*argv}:
         return False
     return may_change(argv[0], command.permission)
 

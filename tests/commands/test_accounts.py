@@ -106,6 +106,23 @@ def test_every_command_is_one_that_looks_or_one_that_tells():
         assert action_of(command.name) in ACTIONS or command.permission in looks
 
 
+def test_a_command_with_a_dry_run_says_so_and_leaves_no_event_of_it(
+    admin: Admin, platform: Platform
+):
+    flags = {
+        command.name: option.name
+        for command in registry.values()
+        for option in command.options
+        if "--dry-run" in option.opts
+    }
+    assert flags == {one.name: one.dry_run for one in registry.values() if one.dry_run}
+    before = platform.store.events.newest()
+    admin.ok("gc", "--dry-run")
+    assert left(platform, before) == []
+    admin.ok("gc")
+    assert [one.action for one in left(platform, before)] == ["gc"]
+
+
 def test_what_tells_of_itself_is_told_once(admin: Admin, platform: Platform, blog: App):
     admin.ok("domains:add", "blog", "a.example.com")
     assert [one.detail for one in platform.store.events.list(action="domains")] == [
