@@ -15,7 +15,7 @@ SWITCHES = ("--again", "--grown", "--apart", "--detect")
 
 
 def main(argv: list[str]) -> int:
-    """Run `build` or `layer` and return the exit status."""
+    """Run `build`, `layer`, `fetch` or `packages` and return the exit status."""
     try:
         return run(argv)
     except Failure as failure:
@@ -41,6 +41,13 @@ def run(argv: list[str]) -> int:
 
         revision = fetch(json.loads(options["pack"]), PLACE.build_dir)
         results.write(RESULT_DIR, "fetch", {"revision": revision})
+        return 0
+    if verb == "packages":
+        from lifecycle import debian  # noqa: PLC0415 - as above
+
+        wanted = json.loads(options["wanted"])
+        layers = debian.layer(wanted["names"], repositories=wanted["repositories"])
+        results.write(RESULT_DIR, "plan", {"layers": layers})
         return 0
     from lifecycle.build import build, detect  # noqa: PLC0415 - as above
 

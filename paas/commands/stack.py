@@ -184,8 +184,9 @@ def tell_pending(context: Context, name: str) -> None:
 def rebase_apps(context: Context, app: App | None, every: bool, parallel: int) -> None:
     """Put an app on the newest snapshot of its stack without building it again.
 
-    The new processes are checked as at a deploy, and releases:rollback goes back. Refused
-    when a library is gone or Python or the C library is another: then ps:rebuild.
+    Debian packages of its own, as of an Aptfile, are looked up and installed anew for it. The
+    new processes are checked as at a deploy, and releases:rollback goes back. Refused when a
+    library is gone or Python or the C library is another: then ps:rebuild.
     """
 
     def one(given: Context, chosen: App) -> None:

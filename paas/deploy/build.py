@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from paas.console import Console, plain
-from paas.deploy import build_config, dependencies, packs
+from paas.deploy import build_config, dependencies, own_packages, packs
 from paas.deploy.alike import stored_once
 from paas.deploy.dependencies import LayerPlan
 from paas.deploy.packs import Pack
-from paas.deploy.source import Source, inspect
+from paas.deploy.source import Source, inspect, nothing
 from paas.deploy.workshop import Workshop, failure, make_owned, run, workshop
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.image.durable import remove_tree
-from paas.model import app_json, procfile
 from paas.model import names as names_rules
+from paas.model import procfile
 from paas.model.app import App
 from paas.model.buildpack import LONGEST, Reference
 from paas.model.image import Origin, Step
-from paas.model.push import NOTHING, Push
+from paas.model.push import Push
 from paas.model.release import Image, Layer
 from paas.platform import Platform
 
@@ -89,11 +89,10 @@ def detect(platform: Platform, app: App, branch: str, commit: str, console: Cons
 
 def update(platform: Platform, app: App, references: Sequence[Reference], console: Console) -> None:
     """Fetch the newest revisions of buildpacks; PaasError for one that cannot be had."""
-    nothing = Source(Push(app.name, "", NOTHING, NOTHING), {}, None, app_json.parse("{}"))
     with (
         platform.layers.leased(),
         platform.builds.hold("", console, f"a fetch for {app.name}"),
-        workshop(platform, app, nothing, {}, console) as shop,
+        workshop(platform, app, nothing(app), {}, console) as shop,
     ):
         packs.ready(shop, references, insist=True)
 
@@ -219,12 +218,17 @@ def commit(
         commit=shop.source.push.new,
         manifest=shop.source.manifest.document,
         steps=steps(shop, chosen, have, source),
-        origin=origin(shop, chosen, names(results.get("buildpacks"))),
+        origin=origin(shop, chosen, names(results.get("buildpacks")), have),
     )
 
 
-def origin(shop: Workshop, chosen: Sequence[Pack], used: Sequence[str]) -> Origin:
-    """The stack, and the buildpacks at their revisions; ours by a hash of their code."""
+def origin(
+    shop: Workshop,
+    chosen: Sequence[Pack],
+    used: Sequence[str],
+    have: list[tuple[LayerPlan, Layer]],
+) -> Origin:
+    """The stack, Debian's packages, and the buildpacks at their revisions; ours by their code."""
     revisions = {pack.reference.text: pack.revision for pack in chosen}
     ours = set(packs.own())
     found = tuple(
@@ -232,7 +236,13 @@ def origin(shop: Workshop, chosen: Sequence[Pack], used: Sequence[str]) -> Origi
         for name in (list(revisions) or used)
     )
     stack = shop.stack
-    return Origin(stack=stack.name, stack_digest=stack.digest, packs=found, snapshot=stack.snapshot)
+    return Origin(
+        stack=stack.name,
+        stack_digest=stack.digest,
+        packs=found,
+        snapshot=stack.snapshot,
+        packages=own_packages.told(have),
+    )
 
 
 def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:

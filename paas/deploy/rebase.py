@@ -1,22 +1,22 @@
 """Rebase: an app on the newest snapshot of its stack, without building it again.
 
-The stack's layers are exchanged below all others. Its processes are checked as at any
-deploy, and releases:rollback goes back.
+The stack's layers are exchanged below all others, and Debian packages of the app's own are
+made anew for it. Its processes are checked as at any deploy, and releases:rollback goes back.
 """
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
 from paas.console import Console
-from paas.deploy import builds, materials, stacks
+from paas.deploy import builds, materials, own_packages, room, stacks
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import cut, deployed, operation, refuse_locked, tail
 from paas.deploy.stacks import USUAL, Base
-from paas.errors import PaasError
+from paas.errors import Cancelled, PaasError
 from paas.model.app import App
 from paas.model.build import BuildKind
 from paas.model.image import Origin, Step
@@ -24,7 +24,6 @@ from paas.model.release import Image, Layer, Release
 from paas.model.stack import PREFIX
 from paas.platform import Platform
 
-OWN_PACKAGES = "debian-run-packages-"
 # packages whose versions up to a point programs are built for
 TIED = {"python3": re.compile(r"(\d+\.\d+)"), "libc6": re.compile(r"(\d+)\.")}
 
@@ -43,18 +42,39 @@ def rebase(platform: Platform, name: str, console: Console, actor: str) -> Relea
         if old == base.run:
             console.step(f"{name} is on the newest {base.name} already")
             return None
-        refuse_unfit(platform, app, current.image, old, base, console)
+        if not old:
+            raise PaasError(f"the image of {name} has no stack below it", again(app))
+        own_packages.known(app, current.image)
+        refuse_unfit(platform, app, base, (old, base.run), console)
         words = f"Rebase onto {base.name} {base.snapshot}".rstrip()
         with (
             builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
             noted(platform, name, actor, "deploy", words) as note,
         ):
             config = platform.store.config.merged(app)
+            image = moved(platform, app, current.image, base, console)
             console.step(f"Releasing {name}...")
-            new = cut(platform, app, exchanged(current.image, base), config, words, actor, console)
+            new = cut(platform, app, image, config, words, actor, console)
             note.detail = f"{new.name}: {words}"
             tail(platform, app, new, console)
         return new
+
+
+def moved(platform: Platform, app: App, image: Image, base: Base, console: Console) -> Image:
+    """The image on the stack, its own Debian packages as they are there; PaasError: unfit."""
+    made = exchanged(image, base)
+    if not own_packages.of_image(image):
+        return made
+    builds.at("build")
+    room.admit(platform, app.name, "the rebase", console)
+    try:
+        made = own_packages.renewed(platform, app, made, base, console)
+    except Cancelled:
+        raise
+    except PaasError as error:
+        raise unfit(app, base, error.message, error.hint) from error
+    refuse_unfit(platform, app, base, (system_layers(image), system_layers(made)), console)
+    return made
 
 
 def base_of(platform: Platform, app: App, image: Image) -> Base:
@@ -72,6 +92,11 @@ def base_of(platform: Platform, app: App, image: Image) -> Base:
 def stack_layers(image: Image) -> tuple[Layer, ...]:
     """The layers that are the stack: the lowest."""
     return tuple(takewhile(lambda layer: layer.id.startswith(PREFIX), image.layers))
+
+
+def system_layers(image: Image) -> tuple[Layer, ...]:
+    """The layers with Debian's packages: the stack, and the app's own upon it."""
+    return (*stack_layers(image), *own_packages.of_image(image))
 
 
 def exchanged(image: Image, base: Base) -> Image:
@@ -102,24 +127,23 @@ def exchanged(image: Image, base: Base) -> Image:
 def refuse_unfit(
     platform: Platform,
     app: App,
-    image: Image,
-    old: tuple[Layer, ...],
     base: Base,
+    layers: tuple[Sequence[Layer], Sequence[Layer]],
     console: Console,
 ) -> None:
-    """PaasError when what was built on the old snapshot may not run on the new one."""
-    again = f"build it again: paas ps:rebuild {app.name}"
-    if not old:
-        raise PaasError(f"the image of {app.name} has no stack below it", again)
-    if any(layer.id.startswith(OWN_PACKAGES) for layer in image.layers):
-        raise PaasError(
-            f"{app.name} has Debian packages of its own, which were made for its stack", again
-        )
-    before = materials.debian_packages(platform, old, console)
-    after = materials.debian_packages(platform, base.run, console)
-    problem = misfit(before, after)
-    if problem:
-        raise PaasError(f"{app.name} cannot be rebased onto {base.name}: {problem}", again)
+    """PaasError when what was built on the first layers may not run on the second ones."""
+    before, after = (materials.debian_packages(platform, each, console) for each in layers)
+    if problem := misfit(before, after):
+        raise unfit(app, base, problem)
+
+
+def unfit(app: App, base: Base, problem: str, hint: str = "") -> PaasError:
+    words = f"{app.name} cannot be rebased onto {base.name}: {problem}"
+    return PaasError(words, hint or again(app))
+
+
+def again(app: App) -> str:
+    return f"build it again: paas ps:rebuild {app.name}"
 
 
 def misfit(before: Mapping[str, str], after: Mapping[str, str]) -> str:

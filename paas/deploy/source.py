@@ -13,7 +13,7 @@ from paas.git import gitdir
 from paas.model import app_json, buildpack, checks_file, procfile
 from paas.model.app import App
 from paas.model.app_json import AppManifest
-from paas.model.push import Push, TreeEntry
+from paas.model.push import NOTHING, Push, TreeEntry
 from paas.platform import Platform
 
 SUBMODULE = "160000"
@@ -43,6 +43,11 @@ class Source:
     root: str = ""
     procfile: str = PROCFILE
     app_json: str = APP_JSON
+
+
+def nothing(app: App) -> Source:
+    """A commit of no files, for what is built of none."""
+    return Source(Push(app.name, "", NOTHING, NOTHING), {}, None, app_json.parse("{}"))
 
 
 def inspect(platform: Platform, app: App, push: Push) -> Source:

@@ -74,9 +74,14 @@ class Workshop:
 
 @contextmanager
 def workshop(
-    platform: Platform, app: App, source: Source, config: dict[str, str], console: Console
+    platform: Platform,
+    app: App,
+    source: Source,
+    config: dict[str, str],
+    console: Console,
+    stack: Base | None = None,
 ) -> Iterator[Workshop]:
-    """Directories of one build, removed at its end, and its log."""
+    """Directories of one build, removed at its end, and its log. stack: if not the app's."""
     owner = platform.settings.uids(app.slot) + APP_UID
     with ExitStack() as undo:
         directory = undo.enter_context(workplace(platform.settings, app.name))
@@ -89,8 +94,8 @@ def workshop(
         make_owned(cache, owner, 0o700)
         output = undo.enter_context(BuildOutput(platform.settings, console))
         files = undo.enter_context(standins.serving(platform, app, directory, console))
-        stack = stacks.of_app(platform, app)
-        yield Workshop(platform, app, source, config, directory, output, console, stack, files)
+        base = stack or stacks.of_app(platform, app)
+        yield Workshop(platform, app, source, config, directory, output, console, base, files)
 
 
 _under_way: set[Path] = set()

@@ -89,13 +89,19 @@ def made_by(image: Image, layer_id: str) -> str:
 
 
 def dependencies(app: str, image: Image, origin: Origin) -> Iterator[dict[str, Any]]:
-    """Everything that went in: the commit, buildpacks, a Dockerfile's images, the stack."""
+    """Everything that went in: the commit, buildpacks, Debian's packages, images, the stack."""
     if image.commit:
         yield {"uri": f"git+{repository(app)}", "digest": {"gitCommit": image.commit}}
     for name, revision in origin.packs:
         if revision:
             kind = "gitCommit" if len(revision) == 40 else "sha256"
             yield {"uri": f"urn:paas:buildpack:{name}", "digest": {kind: revision}}
+    for own in origin.packages:
+        yield {
+            "uri": f"urn:paas:layer:{own.layer}",
+            "digest": {"paasLayer": own.layer.rpartition("-")[2]},
+            "annotations": {"packages": list(own.files)},
+        }
     for name, found in origin.bases:
         yield {"uri": f"urn:paas:image:{name}", "digest": {"paasImage": found}}
     if origin.stack_digest:

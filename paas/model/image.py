@@ -64,13 +64,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Packages:
+    """Debian packages that an image has beside its stack's, in one of its layers.
+
+    wanted: names, and addresses of .deb files, as they were asked for; repositories: lines of a
+    sources.list beside Debian's own. files: names of the .deb files that it was made of.
+    """
+
+    layer: str
+    wanted: tuple[str, ...]
+    repositories: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What an image was built by and upon, beside its commit: what its provenance tells.
 
     packs: buildpacks with their revisions, in order. variables: names of those that the build
     was given, never a value. root: the directory of the repository that was built. snapshot:
     which making of the stack it stands on, "" for the first. bases: images that a Dockerfile
-    names, with the digests of their descriptions.
+    names, with the digests of their descriptions. packages: the app's own of Debian.
     """
 
     builder: str = ""
@@ -82,3 +96,4 @@ class Origin:
     program: str = ""
     snapshot: str = ""
     bases: tuple[tuple[str, str], ...] = ()
+    packages: tuple[Packages, ...] = ()

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Dialect, TypeDecorator
 
-from paas.model.image import Health, ImageConfig, Origin, Step, User
+from paas.model.image import Health, ImageConfig, Origin, Packages, Step, User
 from paas.model.release import Image, Layer
 
 LISTS = ("entrypoint", "command", "ports", "volumes", "run_by", "on_build")
@@ -42,7 +42,14 @@ def origin(value: dict[str, Any] | None) -> Origin | None:
     if value is None:
         return None
     pairs = {key: tuple(map(tuple, value.get(key, ()))) for key in ("packs", "bases")}
-    return Origin(**{**value, **pairs, "variables": tuple(value["variables"])})
+    own = tuple(packages(one) for one in value.get("packages", ()))
+    return Origin(**{**value, **pairs, "variables": tuple(value["variables"]), "packages": own})
+
+
+def packages(value: dict[str, Any]) -> Packages:
+    """Debian packages of an image."""
+    lists = {key: tuple(value[key]) for key in ("wanted", "repositories", "files")}
+    return Packages(value["layer"], **lists)
 
 
 def config(value: dict[str, Any] | None) -> ImageConfig | None:

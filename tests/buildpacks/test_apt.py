@@ -1,14 +1,11 @@
 """The apt pack: packages of the image and of builds, whatever else builds the app."""
 
-import gzip
-import hashlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.buildpacks import mirror
+from tests.buildpacks import debs, mirror
 
 PROCFILE = {"Procfile": "web: x\n"}
 INLINE = {**PROCFILE, "serve": "", "bin/compile": "#!/bin/bash\nset -e\n"}
@@ -90,38 +87,8 @@ def test_what_cannot_be_installed_is_told(sandbox, text, message):
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[str]:
     """A repository with one package that needs one of Debian's, served over HTTP."""
-    tree = tmp_path / "deb"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN/control").write_text(
-        "Package: paas-test-tool\nVersion: 1.2\nArchitecture: all\nMaintainer: x <x@example.com>\n"
-        "Depends: figlet\nDescription: a tool\n"
-    )
-    (tree / "DEBIAN/postinst").write_text("#!/bin/sh\nset -e\necho set up > /usr/share/tool.txt\n")
-    (tree / "DEBIAN/postinst").chmod(0o755)
-    (tree / "usr/bin").mkdir(parents=True)
-    (tree / "usr/bin/tool").write_text("#!/bin/sh\ncat /usr/share/tool.txt\n")
-    (tree / "usr/bin/tool").chmod(0o755)
     pool = tmp_path / "served"
-    (pool / "pool").mkdir(parents=True)
-    (pool / "dists/any/main/binary-amd64").mkdir(parents=True)
-    deb = pool / "pool/tool_1.2_all.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, deb], check=True)
-    data = deb.read_bytes()
-    control = (tree / "DEBIAN/control").read_text()
-    packages = (
-        f"{control}Filename: pool/tool_1.2_all.deb\nSize: {len(data)}\n"
-        f"SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
-    ).encode()
-    lists = {
-        "main/binary-amd64/Packages": packages,
-        "main/binary-amd64/Packages.gz": gzip.compress(packages),
-    }
-    for name, content in lists.items():
-        (pool / "dists/any" / name).write_bytes(content)
-    sums = "".join(f" {hashlib.sha256(c).hexdigest()} {len(c)} {n}\n" for n, c in lists.items())
-    head = "Origin: x\nSuite: any\nCodename: any\nArchitectures: amd64 all\nComponents: main\n"
-    release = f"{head}Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n{sums}"
-    (pool / "dists/any/Release").write_text(release)
+    debs.publish(pool)
     with mirror.serving(pool) as address:
         yield address
 
@@ -129,7 +96,7 @@ def repository(tmp_path: Path) -> Iterator[str]:
 def test_a_deb_file_is_installed_with_what_it_needs_and_its_scripts(sandbox, repository):
     built = sandbox.build({**PROCFILE, "Aptfile": f"{repository}/pool/tool_1.2_all.deb\n"})
     assert built.status == 0, built.output
-    assert ran(sandbox, built, "tool; figlet -I0").startswith("set up\n")
+    assert ran(sandbox, built, "tool; figlet -I0").startswith("set up 1.2\n")
 
 
 def test_a_repository_of_ones_own_is_asked_beside_debians(sandbox, repository):
@@ -137,4 +104,4 @@ def test_a_repository_of_ones_own_is_asked_beside_debians(sandbox, repository):
     built = sandbox.build({**PROCFILE, "Aptfile": text})
     assert built.status == 0, built.output
     assert "packages of other repositories than Debian's are taken as they come" in built.output
-    assert ran(sandbox, built, "tool") == "set up\n"
+    assert ran(sandbox, built, "tool") == "set up 1.2\n"

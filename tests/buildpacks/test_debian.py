@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.buildpacks.sandbox import LIFECYCLE
+
 PLAN = """
 import json, sys
 sys.path.insert(0, "/buildpacks")
@@ -48,6 +50,20 @@ def inside(sandbox, layers, command):
     )
     output, _ = child.communicate()
     return output.decode()
+
+
+def test_packages_are_looked_up_without_an_app_as_a_pack_asks_for_them(sandbox):
+    folders = {"config": sandbox.fresh("config"), "cache": sandbox.fresh("cache")}
+
+    def looked_up(*names):
+        wanted = json.dumps({"names": names, "repositories": []})
+        done = sandbox.run([*LIFECYCLE, "packages", "--wanted", wanted], [], **folders)
+        return done.results.get("plan", done.results)
+
+    assert looked_up("figlet") == {"layers": planned(sandbox, "figlet")}
+    assert looked_up("libc6") == {"layers": []}
+    message = looked_up("no-such-package-at-all")["error"]["message"]
+    assert message == "Debian has no package named no-such-package-at-all"
 
 
 def test_what_is_missing_from_the_stack_is_planned_to_the_file_and_the_hash(sandbox):

@@ -12,7 +12,7 @@ from paas.image import provenance, sbom
 from paas.image.package_records import Package
 from paas.image.sbom import Subject
 from paas.model.build import Build, BuildKind, BuildStatus, Phase
-from paas.model.image import Origin, Step
+from paas.model.image import Origin, Packages, Step
 from paas.model.release import Image, Layer, Release
 
 THEN = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -95,7 +95,9 @@ IMAGE = Image(
     commit="c" * 40,
     steps=(Step("the stack heroku-24", "stack-trixie-run-0123456789ab"),),
     origin=Origin("herokuish", "heroku-24", "0123456789ab", (("python", "a" * 64), ("x", "b" * 40)),
-                  ("DEBUG", "TOKEN"), "web", "0.1.0"),
+                  ("DEBUG", "TOKEN"), "web", "0.1.0",
+                  packages=(Packages("debian-run-packages-01ab", ("tree", "https://me:pw@x/y.deb"),
+                                     ("deb https://me:pw@x any main",), ("tree_2_amd64.deb",)),)),
 )  # fmt: skip
 RELEASE = Release(1, 3, IMAGE, {"TOKEN": "s3cret"}, "Deploy cccccccc", THEN, "alice", "succeeded")
 BUILD = Build("0mky3jk1gx4zq8", 1, BuildKind.BUILD, "git-hook", "alice", "c" * 40, 1, THEN,
@@ -113,7 +115,12 @@ def test_provenance_tells_what_an_image_was_made_of_and_by_whom():
         ("sha256", "a" * 64),
         ("gitCommit", "b" * 40),
         ("paasStack", "0123456789ab"),
+        ("paasLayer", "01ab"),
     }
+    assert {"packages": ["tree_2_amd64.deb"]} in [
+        one.get("annotations") for one in definition["resolvedDependencies"]
+    ]
+    assert "me:pw" not in json.dumps(made)
     assert definition["externalParameters"]["variables"] == ["DEBUG", "TOKEN"]
     assert definition["externalParameters"]["directory"] == "web"
     assert [one["key"] for one in definition["internalParameters"]["layers"]] == [

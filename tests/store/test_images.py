@@ -6,7 +6,7 @@ import pytest
 
 from paas.errors import PaasError
 from paas.model.app import App
-from paas.model.image import Health, ImageConfig, Step, User
+from paas.model.image import Health, ImageConfig, Origin, Packages, Step, User
 from paas.model.ports import mapping
 from paas.model.release import Image, Layer
 from paas.settings import Settings
@@ -32,6 +32,12 @@ IMAGE = Image(
         source="somewhere",
     ),
     steps=(Step("RUN make", "own", "2026-01-01T00:00:00Z"), Step("CMD serve")),
+    origin=Origin(
+        "herokuish",
+        packs=(("python", "1"),),
+        bases=(("debian", "2"),),
+        packages=(Packages("own", ("tree",), ("deb http://x y z",), ("tree_2_amd64.deb",)),),
+    ),
 )
 
 
@@ -53,6 +59,8 @@ def test_an_image_of_an_earlier_version_has_no_config_and_no_steps():
     kept = {"id": "abc", "layers": [], "processes": {}, "buildpacks": ["python"]}
     found = image_column.image(kept)
     assert (found.config, found.steps, found.buildpacks) == (None, (), ("python",))
+    found = image_column.image({**kept, "origin": {"packs": [["python", "1"]], "variables": ["A"]}})
+    assert found.origin == Origin(packs=(("python", "1"),), variables=("A",))
 
 
 def test_a_name_may_mean_something_else_to_each_app(store: Store, app: App):
