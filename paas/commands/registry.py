@@ -50,6 +50,7 @@ class Command:
     hidden: bool = False
     passthrough: bool = False
     takes_words: bool = False  # a report: app, --global and flags in any order
+    takes_dashes: bool = False  # a value may look like a flag
     dry_run: str = ""
 
     @property
@@ -142,7 +143,7 @@ class Command:
                 "terminal_width": HELP_WIDTH,
                 "max_content_width": HELP_WIDTH,
                 "allow_interspersed_args": not self.passthrough,
-                "ignore_unknown_options": self.takes_words,
+                "ignore_unknown_options": self.takes_words or self.takes_dashes,
             },
         )
 
@@ -214,6 +215,7 @@ def command(
     hidden: bool = False,
     passthrough: bool = False,
     takes_words: bool = False,
+    takes_dashes: bool = False,
     dry_run: str = "",
 ) -> Callable[[Function], Function]:
     """Register a function as a command; click's decorators below it declare its parameters.
@@ -233,7 +235,7 @@ def command(
             raise PaasError(f"command {name} has no parameter {dry_run}")
         registry[name] = Command(
             name, function, Permission(permission), parameters, text, hidden, passthrough,
-            takes_words, dry_run,
+            takes_words, takes_dashes, dry_run,
         )  # fmt: skip
         return function
 

@@ -253,7 +253,8 @@ def make_set(space: Namespace) -> None:
 
     lines = "\n\n".join(f"{one.key}: {one.words}" for one in space.properties)
     set_property.__doc__ = f"Set a property of {space.name}; without a value, unset it.\n\n{lines}"
-    command(f"{space.name}:{space.setter}", space.set_permission)(set_property)
+    name = f"{space.name}:{space.setter}"
+    command(name, space.set_permission, takes_dashes=True)(set_property)
 
 
 def keep(

@@ -95,6 +95,16 @@ def test_what_is_no_branch_is_refused(admin: Admin, blog: App, branch: str):
     assert admin.platform.store.properties.all(blog, "git") == {}
 
 
+def test_a_value_may_begin_with_a_dash(admin: Admin, blog: App):
+    admin.ok("ps:set", "blog", "dockerfile-start-cmd", "--harmony server.js")
+    assert admin.ok("ps:report", "blog", "--ps-dockerfile-start-cmd") == "--harmony server.js\n"
+    admin.ok("--quiet", "ps:set", "blog", "start-cmd", "-v", "--force")
+    assert admin.ok("ps:report", "blog", "--ps-start-cmd") == "-v\n"
+    assert "'-3' is not a number" in admin.fails("ps:set", "blog", "pause-seconds", "-3").err
+    assert "no property '--nope'" in admin.fails("ps:set", "blog", "--nope", "1").err
+    assert admin.ok("ps:set", "blog", "start-cmd", "--help").startswith("Usage: ")
+
+
 def test_a_property_that_does_not_exist_is_refused_with_those_that_do(admin: Admin, blog: App):
     assert "known: deploy-branch" in admin.fails("git:set", "blog", "keep-git", "true").err
 
