@@ -13,7 +13,7 @@ from paas.commands.accounts import accounted
 from paas.commands.context import Context
 from paas.commands.permissions import Permission
 from paas.commands.registry import Command, HelpWanted, registry
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
 from paas.model.plugin import OwnCommand
 from paas.platform import Platform
 from paas.plugins.environment import NOT_IMPLEMENTED, Call
@@ -21,6 +21,10 @@ from paas.plugins.index import Present, command_file
 from paas.plugins.places import HOOKS
 
 WORDS = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+
+
+class NotKnown(UsageError):
+    """A plugin's program does not know a command that it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,30 @@ def taken_app(words: list[str]) -> tuple[str, list[str]]:
 
 def commands(platform: Platform) -> dict[str, Command]:
     """What enabled plugins bring, but for what is there already."""
-    found = platform.plugins.index.commands
-    return {name: entry(own, one) for name, (own, one) in found.items() if name not in registry}
+    every = platform.plugins.index.commands
+    return {name: entry(own, one) for name, (own, one) in every.items() if name not in registry}
+
+
+def asked_for(platform: Platform, name: str) -> Command | None:
+    """What nobody told us of, and the `commands` of the plugin it belongs to may know."""
+    one = namesake(platform, name)
+    return entry(OwnCommand(name), one) if one else None
+
+
+def namesake(platform: Platform, name: str) -> Present | None:
+    """The enabled plugin of a command's namespace, if it has `commands`."""
+    one = platform.plugins.index.present.get(name.partition(":")[0])
+    able = one is not None and one.plugin.enabled and command_file(one, name) is not None
+    return one if able else None
+
+
+def found(platform: Platform, name: str) -> tuple[OwnCommand, Present]:
+    """A command and its plugin, as they are now."""
+    if name in platform.plugins.index.commands:
+        return platform.plugins.index.commands[name]
+    if one := namesake(platform, name):
+        return OwnCommand(name), one
+    raise PaasError(f"`{name[:80]}` is not a paas command any more", "see paas help")
 
 
 def entry(own: OwnCommand, one: Present) -> Command:
@@ -73,7 +99,7 @@ def entry(own: OwnCommand, one: Present) -> Command:
 
 def run(context: Context, name: str, words: list[str], app: str) -> int:
     """Run a plugin's command to its end; its exit code. What may change something is told."""
-    own, one = context.platform.plugins.index.commands[name]
+    own, one = found(context.platform, name)
     if own.permission in (Permission.PUBLIC, Permission.READ):
         return ran(context, one, name, words, app)
     with accounted(context, name, {"words": words}) as account:
@@ -95,7 +121,7 @@ def ran(context: Context, one: Present, name: str, words: list[str], app: str) -
         one.listener(path), (name, *words), call, console
     )
     if status == NOT_IMPLEMENTED:
-        raise PaasError(f"plugin {one.plugin.name} does not know {name} itself")
+        raise NotKnown(f"plugin {one.plugin.name} does not know {name} itself", "tell its author")
     return status
 
 

@@ -187,7 +187,12 @@ def execute(context: Context, words: list[str]) -> int:
         raise PermissionDenied(f"{context.caller.name} may not call {found.name}")
     ask_plugins(context, found.name, words)
     context.console.command = found.name
-    return found.run(context, [f"--app={app}", *words] if app else words)
+    try:
+        return found.run(context, [f"--app={app}", *words] if app else words)
+    except plugin_commands.NotKnown:
+        if name in plugin_commands.commands(context.platform):
+            raise
+        raise unknown(context.platform, name) from None
 
 
 def check_words(words: Sequence[str]) -> None:
@@ -248,8 +253,7 @@ def resolve(platform: Platform, name: str, words: Sequence[str]) -> Command | st
     brought = plugin_commands.commands(platform)
     if name in brought and words[:1] != ["--help"]:
         return brought[name]
-    every = [*registry.values(), *brought.values()]
-    known = any(one.namespace == namespace for one in every if not one.hidden)
+    known = namespace in namespaces([*registry.values(), *brought.values()])
     if known and (
         rest == "help" or (not rest and ":" not in name and words[:1] in ([], ["--help"]))
     ):
@@ -258,13 +262,22 @@ def resolve(platform: Platform, name: str, words: Sequence[str]) -> Command | st
         return brought[name]
     if ":" not in name and name in DEFAULTS:
         return registry[DEFAULTS[name]]
-    raise refusals.of_command(name) or unknown(name, namespace if known else "", every)
+    if asked := plugin_commands.asked_for(platform, name) if ":" in name else None:
+        return asked
+    raise refusals.of_command(name) or unknown(platform, name)
 
 
-def unknown(name: str, namespace: str, every: Sequence[Command]) -> PaasError:
+def namespaces(every: Sequence[Command]) -> set[str]:
+    """The nouns that help shows."""
+    return {one.namespace for one in every if not one.hidden}
+
+
+def unknown(platform: Platform, name: str) -> PaasError:
     """The error for a name that is no command, with the nearest that are."""
+    every = [*registry.values(), *plugin_commands.commands(platform).values()]
     visible = [one.name for one in every if not one.hidden]
     near = difflib.get_close_matches(name, visible, n=3, cutoff=0.6)
-    see = f"see paas {namespace}:help" if namespace else "see paas help"
+    namespace = name.partition(":")[0]
+    see = f"see paas {namespace}:help" if namespace in namespaces(every) else "see paas help"
     hint = f"did you mean {' or '.join(near)}? Otherwise {see}" if near else see
     return PaasError(f"`{name[:80]}` is not a paas command", hint)

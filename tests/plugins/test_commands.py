@@ -49,6 +49,7 @@ TEXT
     ;;
   hello:world) echo "Hello world" ;;
   hello:count) wc -c ;;
+  hello:quietly) echo "$2" ;;
   *) exit $DOKKU_NOT_IMPLEMENTED_EXIT ;;
 esac
 """
@@ -94,6 +95,16 @@ def test_its_commands_are_in_the_one_table(hello: None, admin: Admin):
     admin.ok("plugin:disable", "hello")
     assert "is not a paas command" in admin.fails("hello:world").err
     assert "hello" not in admin.ok("help", "--all")
+
+
+def test_its_commands_get_what_nobody_was_told_of(hello: None, admin: Admin, platform: Platform):
+    assert admin.ok("hello:quietly", "sh") == "sh\n"
+    newest = platform.store.events.newest()
+    assert "`hello:loudly` is not a paas command" in admin.fails("hello:loudly").err
+    assert platform.store.events.list(after=newest) == []
+    assert admin.fails("hello:quietly", caller=NOBODY).status == 77
+    admin.ok("plugin:disable", "hello")
+    assert "is not a paas command" in admin.fails("hello:quietly").err
 
 
 def test_a_command_needs_an_administrator_unless_the_plugin_says_otherwise(
