@@ -75,8 +75,8 @@ def run(
 ) -> int:
     """Run a command in a new container of the current release; its exit code is yours.
 
-    COMMAND may be a process type, which stands for its command line. On a terminal it goes
-    on when you are cut off or leave (Ctrl-P Ctrl-Q): paas run:attach comes back to it.
+    COMMAND may begin with a process type, which stands for its command line. On a terminal it
+    goes on when you are cut off or leave (Ctrl-P Ctrl-Q): paas run:attach comes back to it.
     """
     console = context.console
     if no_tty and force_tty:
@@ -197,11 +197,17 @@ def run_logs(
 ) -> None:
     """Show what one-off containers said, one of them or all of an app's."""
     wanted = named or container
-    if app is None or named:
+    if app is None:
         app, found = anywhere(context, app, wanted)
         wanted = found.spec.hostname
-    process = wanted or oneoff.RUN
+    process = name_of(context, app, wanted) if wanted else oneoff.RUN
     logs.show(context, app, logs.Wish(process, number, None, tail, raw, as_json=False))
+
+
+def name_of(context: Context, app: App, wanted: str) -> str:
+    """The name by which a one-off container is in the log, also of one that has ended."""
+    found = oneoff.list_containers(context.platform, app)
+    return next((one.spec.hostname for one in found if one.id == wanted), wanted)
 
 
 @command("run:stop", Permission.WRITE)
@@ -283,10 +289,23 @@ def enter(context: Context, app: App, words: Sequence[str], container_id: str | 
     """
     wanted = container_id
     rest = [*words]
+    if wanted is None:
+        wanted, rest = taken_id(rest)
     if wanted is None and rest and rest[0] != "--":
         wanted = CONTAINER_NAMED.rule(rest.pop(0))
     line = command_line(tuple(rest), required=False)
     return entering.enter(context.platform, app.name, wanted, line, context.console)
+
+
+def taken_id(words: list[str]) -> tuple[str | None, list[str]]:
+    """The container of a --container-id behind the app, where dokku has it, and the rest."""
+    flag, equals, text = words[0].partition("=") if words else ("", "", "")
+    if flag != "--container-id":
+        return None, words
+    given, rest = ([text], words[1:]) if equals else (words[1:2], words[2:])
+    if not given:
+        raise UsageError("--container-id needs the id of a container", "see paas ps:report APP")
+    return CONTAINER_NAMED.rule(given[0]), rest
 
 
 def values(context: Context, app: App | None) -> report.Values:

@@ -46,8 +46,8 @@ class Waited:
 class Order:
     """What is to be run, and what it gets beside its app's own.
 
-    One word alone is a process type, or a whole command line. terminal: its rows and
-    columns. interactive: somebody will type to it.
+    The first word may be a process type; one word alone, a whole command line. terminal: its
+    rows and columns. interactive: somebody will type to it.
     """
 
     words: tuple[str, ...]
@@ -60,10 +60,11 @@ class Order:
 
 
 def line_of(image: Image, words: Sequence[str]) -> str:
-    """The command line of words; a process type alone stands for its own."""
-    if len(words) == 1:
-        return image.processes.get(words[0], words[0])
-    return shlex.join(words)
+    """The command line of words; a process type first stands for its own, as in dokku."""
+    line = image.processes.get(words[0])
+    if line is not None:
+        return " ".join((line, *map(shlex.quote, words[1:])))
+    return words[0] if len(words) == 1 else shlex.join(words)
 
 
 def detach(platform: Platform, app: App, order: Order, console: Console, actor: str) -> str:

@@ -167,6 +167,8 @@ def test_how_long_a_terminal_waits_for_somebody_is_a_property(admin: Admin, depl
         (("blog", "web", "--", "ps"), "web", ("ps",)),
         (("blog", "--", "ps"), None, ("ps",)),
         (("--container-id", "abcdefghij", "blog", "ps"), "abcdefghij", ("ps",)),
+        (("blog", "--container-id", "abcdefghij", "ps"), "abcdefghij", ("ps",)),
+        (("blog", "--container-id=abcdefghij"), "abcdefghij", ()),
     ],
 )
 def test_enter_finds_the_container_and_the_command(
@@ -182,6 +184,7 @@ def test_entering_what_does_not_run_is_refused(admin: Admin, deployed: App, oneo
     oneoff.answers["enter"] = PaasError("blog has no running container worker")
     assert "no running container" in admin.fails("enter", "blog", "worker").err
     assert "not a process or container" in admin.fails("enter", "blog", "../x").err
+    assert "needs the id" in admin.fails("enter", "blog", "--container-id").err
 
 
 def test_git_hands_its_lines_and_variables_to_the_receiver(

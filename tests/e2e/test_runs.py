@@ -72,6 +72,8 @@ def session(platform: Instance, *words: str) -> "pexpect.spawn[str]":
 
 def test_a_process_type_alone_stands_for_its_command_line(platform: Instance):
     assert platform.ok("run", "-e", "WORD=from-outside", APP, "hello") == "from-outside\n"
+    said = platform.ok("run", "-e", "WORD=one", APP, "hello", "two  three", "$WORD")
+    assert said == "one two  three $WORD\n"
     assert platform.ok("run", "-e", "WORD=line", APP, "echo $WORD | tr a-z A-Z") == "LINE\n"
 
 
