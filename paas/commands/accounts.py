@@ -39,6 +39,9 @@ LOOKING = {
     "nginx:validate-config": "has nginx read what it has",
     "ssh-keys:list": "shows who may come in",
 }
+# what shows how things are, as long as nothing more is said than of what
+SHOWING = ("git:webhook", "ps:scale", "resource:limit", "resource:reserve")
+OF_WHAT = ("app", "format_", "process_type", "skip_deploy")
 # what tells of itself all that there is to tell
 TELLING = {
     "cp": "what is taken out changes nothing; what is brought in is told",
@@ -72,6 +75,12 @@ def may_change(name: str, permission: Permission) -> bool:
     """Whether a command has to leave an event."""
     looks = permission in (Permission.PUBLIC, Permission.READ)
     return not looks and name not in LOOKING and name not in TELLING
+
+
+def only_shows(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a command that may change something was asked how things are."""
+    said = [value for key, value in values.items() if key not in OF_WHAT]
+    return name in SHOWING and all(value in (None, (), False) for value in said)
 
 
 def action_of(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from paas.commands import refusals
-from paas.commands.accounts import Account, accounted, may_change
+from paas.commands.accounts import Account, accounted, may_change, only_shows
 from paas.commands.context import Context
 from paas.commands.occasions import told
 from paas.commands.parameters import APP, APP_OR_GLOBAL
@@ -86,7 +86,8 @@ class Command:
         self, context: Context, values: Mapping[str, Any]
     ) -> AbstractContextManager[Account]:
         """How a call went, told where it may change something."""
-        changes = may_change(self.name, self.permission) and not values.get(self.dry_run)
+        looks = values.get(self.dry_run) or only_shows(self.name, values)
+        changes = may_change(self.name, self.permission) and not looks
         return accounted(context, self.name, values) if changes else nullcontext(Account())
 
     def parse(self, context: Context, arguments: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from paas.command import Runner
-from paas.commands.accounts import may_change
+from paas.commands.accounts import SHOWING, may_change
 from paas.commands.registry import registry
 from paas.commands.table import dispatch
 from paas.console import Console
@@ -232,7 +232,15 @@ def is_change(argv: Sequence[str]) -> bool:
     dry = [one for one in command.options if one.name == command.dry_run]
     if {"--help", *(word for one in dry for word in one.opts)} & {*argv}:
         return False
-    return may_change(argv[0], command.permission)
+    return may_change(argv[0], command.permission) and not is_question(argv)
+
+
+def is_question(argv: Sequence[str]) -> bool:
+    """Whether nothing is said but of what to show how it is."""
+    flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
+    said = flags - {"--process-type", "--format", "--skip-deploy"}
+    values = [word for word in argv if "=" in word and not word.startswith("--")]
+    return argv[0] in SHOWING and not said and not values
 
 
 @pytest.fixture(scope="session")

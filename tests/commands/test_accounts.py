@@ -21,6 +21,13 @@ CHANGING = [
     for one in registry.values()
     if may_change(one.name, one.permission)
 ]
+# what makes those change something that else show how things are
+SAID = {
+    "git:webhook": ("--enable",),
+    "ps:scale": ("web=1",),
+    "resource:limit": ("--memory", "1g"),
+    "resource:reserve": ("--memory", "1g"),
+}
 CANARY = "hunter2-canary"
 
 
@@ -40,7 +47,7 @@ def called(
 
     monkeypatch.setitem(registry, command.name, replace(command, function=function))
     before = admin.platform.store.events.newest()
-    admin(command.name, *words(command, "blog"), caller=ROOT)
+    admin(command.name, *words(command, "blog"), *SAID.get(command.name, ()), caller=ROOT)
     return left(admin.platform, before)
 
 
@@ -135,6 +142,24 @@ def test_an_app_that_could_not_be_made_is_named(admin: Admin, platform: Platform
     admin.fails("apps:create", "blog")
     (event,) = left(platform, before)
     assert (event.app, event.action, event.result) == ("blog", "app", "failed")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ps:scale blog",
+        "ps:scale blog --format json",
+        "resource:limit blog",
+        "resource:limit blog --process-type web",
+        "resource:reserve blog",
+    ],
+)
+def test_whoever_asks_how_things_are_leaves_nothing(
+    admin: Admin, platform: Platform, blog: App, words: str
+):
+    newest = platform.store.events.newest()
+    admin.ok(*words.split())
+    assert platform.store.events.list(after=newest) == []
 
 
 def test_whoever_looks_leaves_nothing(admin: Admin, platform: Platform, blog: App):
