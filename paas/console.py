@@ -169,6 +169,11 @@ class Console:
         for part in text.splitlines() or [""]:
             self._aloud(f"       {plain(part)}")
 
+    def item(self, text: str) -> None:
+        """Indented likewise, but what was asked for: a quiet caller gets it too."""
+        for part in text.splitlines() or [""]:
+            self.line(f"       {plain(part)}")
+
     def warn(self, text: str) -> None:
         """` !     text` on standard error."""
         for part in text.splitlines() or [""]:

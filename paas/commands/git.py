@@ -150,16 +150,16 @@ def status(context: Context, app: App, format_: str) -> None:
             *(["deploys"] if branch in found["deploy_branches"] else []),
             *(["serves"] if commit == found["deployed"] else []),
         ]
-        console.detail(f"{branch} {commit[:SHORT]}{' ' * bool(notes)}{', '.join(notes)}")
+        console.item(f"{branch} {commit[:SHORT]}{' ' * bool(notes)}{', '.join(notes)}")
     if not found["branches"]:
         console.detail("nothing was pushed yet")
     if found["shallow"]:
-        console.detail("shallow: its history begins where the clone did that was pushed")
+        console.item("shallow: its history begins where the clone did that was pushed")
     for label, key in (("follows", "follows"), ("fetched", "synced_at"), ("failed", "problem")):
         if found[key]:
-            console.detail(f"{label}: {found[key]}")
+            console.item(f"{label}: {found[key]}")
     for label in found["under_way"]:
-        console.detail(f"under way: {label}")
+        console.item(f"under way: {label}")
 
 
 def state(context: Context, app: App) -> dict[str, Any]:

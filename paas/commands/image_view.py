@@ -133,19 +133,19 @@ def show(console: Console, values: dict[str, Any]) -> None:
 
 def line(console: Console, key: str, value: Any) -> None:
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    console.detail(f"{(key[:1].upper() + key[1:] + ':').ljust(24)} {text}")
+    console.item(f"{(key[:1].upper() + key[1:] + ':').ljust(24)} {text}")
 
 
 def show_step(console: Console, step: dict[str, Any]) -> None:
     words = step["step"] or "(unknown)"
     if step["layer"] is None:
-        console.detail(f"{'-':>10}  {words}")
+        console.item(f"{'-':>10}  {words}")
         return
     if step.get("missing"):
-        console.detail(f"{'gone':>10}  {words}")
+        console.item(f"{'gone':>10}  {words}")
         return
     removed = f", hides {step['removed']}" if step["removed"] else ""
-    console.detail(f"{show_bytes(step['bytes']):>10}  {words}")
+    console.item(f"{show_bytes(step['bytes']):>10}  {words}")
     largest = ", ".join(f"{one['path']} {show_bytes(one['bytes'])}" for one in step["largest"][:3])
-    console.detail(f"{'':>10}  {step['files']} files{removed}: {largest}" if largest else
+    console.item(f"{'':>10}  {step['files']} files{removed}: {largest}" if largest else
                    f"{'':>10}  {step['files']} files{removed}")  # fmt: skip

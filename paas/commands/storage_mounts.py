@@ -184,7 +184,7 @@ def list_mounts(context: Context, app: App, format_: str) -> None:
         return
     context.console.step(f"{app.name} volume bind-mounts:")
     for one in found:
-        context.console.detail(colon_form(context, one))
+        context.console.item(colon_form(context, one))
 
 
 def as_json(context: Context, one: Attachment) -> dict[str, Any]:

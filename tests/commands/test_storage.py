@@ -146,6 +146,7 @@ def test_a_volume_is_mounted_listed_and_unmounted(admin: Admin, blog: App):
     assert "Storage entry data mounted at /app/uploads on blog" in said
     folder = admin.platform.settings.state_dir / "volumes" / "data"
     listed = admin.ok("storage:list", "blog").splitlines()
+    assert admin.ok("--quiet", "storage:list", "blog").splitlines() == listed[1:]
     assert listed == ["-----> blog volume bind-mounts:", f"       {folder}:/app/uploads"]
     (found,) = admin("storage:list", "blog", "--format", "json").json()
     assert (found["host_path"], found["container_path"]) == (str(folder), "/app/uploads")

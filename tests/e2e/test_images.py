@@ -147,6 +147,7 @@ def test_an_image_is_inspected_step_by_step(platform: Instance, loaded: str):
     assert base["largest"][0]["path"] == "/bin/busybox"
     assert base["files"] == 3 + len(images.APPLETS)
     text = platform.ok("images:inspect", loaded)
+    assert "/bin/busybox" in platform.ok("images:inspect", loaded, "--quiet")
     assert "/bin/busybox" in text
     assert "Ports:" in text
 
