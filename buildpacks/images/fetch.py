@@ -94,7 +94,8 @@ def members() -> set[str]:
                     break
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise Failure(
-            f"what came in is no tar archive: {error}", "send what docker save writes"
+            f"what came in is no tar archive: {str(error).partition(':')[0]}",
+            "send what docker save writes",
         ) from None
     return found
 

@@ -69,7 +69,9 @@ def unpack(stream: BinaryIO, root: str, budget: Budget) -> list[str]:
                 put(work, tar, member)
         settle_times(work)
     except (tarfile.TarError, EOFError, UnicodeError) as error:
-        raise Failure(f"a layer of the image is no tar archive: {error}") from None
+        raise Failure(
+            f"a layer of the image is no tar archive: {str(error).partition(':')[0]}"
+        ) from None
     finally:
         os.close(descriptor)
     return work.opaque

@@ -275,4 +275,4 @@ def drain(stream: BinaryIO) -> None:
 
 
 def cut_short() -> Failure:
-    return Failure("the source archive ended early", "push again")
+    return Failure("the source archive ended early", "send or push it again")

@@ -37,7 +37,7 @@ def members(data: bytes) -> Iterator[tuple[str, bytes]]:
                 if content is not None:
                     yield member.name, content.read()
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-        raise UsageError(f"that is no tar archive: {error}", FORM) from error
+        raise UsageError(f"that is no tar archive: {str(error).partition(':')[0]}", FORM) from error
 
 
 def pair(files: dict[str, bytes]) -> tuple[bytes, bytes]:

@@ -25,7 +25,7 @@ def files_of(data: bytes) -> dict[str, bytes]:
             found = dict(regular(archive))
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         raise UsageError(
-            f"that is no tar archive: {error}",
+            f"that is no tar archive: {str(error).partition(':')[0]}",
             "send one with maintenance.html in it: tar c maintenance.html | paas "
             "maintenance:custom-page APP",
         ) from error

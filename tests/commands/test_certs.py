@@ -101,6 +101,7 @@ def test_what_would_not_work_is_refused_with_the_reason(
 ):
     said = admin.fails("certs:add", "blog", stdin=data)
     assert why in said.err
+    assert "ReadError" not in said.err
     assert MADE.key.splitlines()[1] not in said.err
     assert report(admin, "enabled") == "false"
 
