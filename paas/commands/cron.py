@@ -226,9 +226,11 @@ def rest(context: Context, app: App, job_id: str, *, suspended: bool) -> None:
     context.console.step(f"{done} job {job.id} of {app.name}: {job.command}")
 
 
-def mail_is_told(context: Context, _app: App | None) -> None:
-    """After a change: whether mail can be sent at all."""
-    if why := mail.problem(context.platform):
+def mail_is_told(context: Context, app: App | None) -> None:
+    """After a change, where somebody is to be mailed: whether mail can be sent at all."""
+    kept = context.platform.store.properties
+    wanted = kept.get(app, "cron", "mailto") or kept.get(None, "cron", "mailto")
+    if wanted and (why := mail.problem(context.platform)):
         context.console.warn(why)
 
 

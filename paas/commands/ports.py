@@ -9,6 +9,7 @@ from paas.commands.context import Context
 from paas.commands.parameters import app_argument, format_option, no_restart_option
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
+from paas.console import aligned
 from paas.deploy import fleet, opening, operations, ports
 from paas.deploy.boot import WEB
 from paas.errors import PaasError, UsageError
@@ -33,11 +34,13 @@ def list_ports(context: Context, app: App, format_: str) -> None:
             ]
         )
         return
+    rows = [(one.scheme, str(one.host), str(one.container)) for one in found]
+    if context.console.quiet:
+        for line in aligned(rows[0], rows[1:]) if rows else ():
+            context.console.line(line)
+        return
     context.console.step(f"Port mappings for {app.name}")
-    context.console.table(
-        ("-----> scheme", "host port", "container port"),
-        [(one.scheme, str(one.host), str(one.container)) for one in found],
-    )
+    context.console.table(("-----> scheme", "host port", "container port"), rows)
 
 
 def wanted(_: click.Context, __: click.Parameter, words: Sequence[str]) -> list[PortMapping]:

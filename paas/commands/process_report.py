@@ -29,6 +29,7 @@ def values(context: Context, app: App | None) -> dict[str, str]:
         "one-off": one_off(platform, app),
         "paused": platform.store.properties.get(app, "ps", "held") or "false",
         "processes": str(sum(scale_of(platform, app).values())) if release else "0",
+        "can-scale": "true",  # app.json's formation never forbids it
         "release": release.name if release else "",
         "restore": str(not app.stopped).lower(),
         "rolled-back": rolled_back(release),

@@ -260,6 +260,16 @@ def publish(context: Context, app: App | None) -> None:
             route.publish(platform, one)
 
 
+def is_bare(key: str) -> bool:
+    """Whether a key is shown without `Ps` before it, as in dokku: what is, and one property."""
+    return key in STATES or key.startswith(OF_PROCESSES) or key.endswith("stop-timeout-seconds")
+
+
+STATES = (
+    *("deployed", "disk", "one-off", "paused", "processes", "release", "restore"),
+    *("rolled-back", "running"),
+)
+OF_PROCESSES = ("status-", "last-exit-", "limits-")
 report.register(
     report.Namespace(
         "ps",
@@ -334,7 +344,7 @@ report.register(
                 shown=lambda context, text: order.names(context.platform, text),
             ),
         ),
-        bare=lambda key: not key.startswith("ps-"),
+        bare=is_bare,
         when_set=publish,
     )
 )

@@ -56,6 +56,8 @@ def read(path: Path) -> bytes:
 def list_keys(context: Context, name: str | None, format_: str) -> None:
     """List the keys that may come in, or the one of a name."""
     keys = [key for key in context.platform.store.keys.list() if name in (None, key.name)]
+    if name is not None and not keys:
+        raise PaasError(f"there is no key {name}", "see which there are with ssh-keys:list")
     if format_ == "json":
         context.console.json(
             [

@@ -107,6 +107,12 @@ def test_properties_are_checked_and_reported(admin: Admin, app: App):
     assert admin("cron:report", "blog", "--format", "json").json() == found
 
 
+def test_mail_is_no_matter_where_nobody_is_mailed(admin: Admin, app: App):
+    assert admin("cron:set", "blog", "maintenance", "true").err == ""
+    admin.ok("cron:set", "blog", "mailto", "ops@example.com")
+    assert admin("cron:set", "blog", "mailto").err == ""
+
+
 def test_a_server_that_cannot_send_mail_says_so_when_it_is_asked_to(admin: Admin, app: App):
     said = admin("cron:set", "blog", "mailto", "ops@example.com")
     report = admin.ok("cron:report", "blog", "--cron-mail")

@@ -15,6 +15,12 @@ def test_without_any_the_ordinary_port_leads_to_the_usual_one(admin: Admin, depl
     ]
 
 
+def test_quietly_there_is_nothing_but_the_mappings(admin: Admin, deployed: App):
+    admin.ok("ports:add", "blog", "http:8081:9000")
+    said = admin.ok("--quiet", "ports:list", "blog").splitlines()
+    assert [line.split() for line in said] == [["http", "80", "5000"], ["http", "8081", "9000"]]
+
+
 def test_added_ones_stand_beside_the_ordinary_one(admin: Admin, deployed: App):
     admin.ok("ports:add", "blog", "http:8081:9000", "https:8443:9001")
     assert admin.ok("ports:report", "blog", "--ports-map").split() == [

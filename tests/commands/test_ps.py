@@ -169,9 +169,12 @@ def test_the_report_shows_state_limits_and_release(admin: Admin, deployed: App):
     assert "Running: true" in said
     assert "Status web.1: running (CID: web1xxxxxx)" in said
     assert "Limits web: memory 512 MiB, pids 256, disk 1 GiB" in said
-    assert "Computed restart policy: always" in said
+    assert "Ps computed restart policy: always" in said
+    assert "Ps can scale: true" in said
+    assert " Computed stop timeout seconds: " in said
     report = admin("ps:report", "blog", "--format", "json").json()
     assert (report["deployed"], report["release"], report["processes"]) == ("true", "v1", "1")
+    assert report["ps-can-scale"] == "true"
     assert report["status-web.1"] == report["ps-status-web.1"]
     assert admin.ok("ps:report", "blog", "--running") == "true\n"
 
