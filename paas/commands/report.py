@@ -29,7 +29,8 @@ class Property:
 
     default is what holds when neither the app nor the instance sets it. kept and shown,
     where the text alone does not say whether it may be kept, turn an app's text into
-    what is kept and that into text again. hidden tells what may be shown of a secret: the
+    what is kept and that into text again. empty is kept where no value is given, if that is to
+    mean none at all rather than the default. hidden tells what may be shown of a secret: the
     text itself is kept sealed, and may come on standard input. Where joined, what the
     instance has holds beside what the app has. globally: who may set the instance's.
     """
@@ -80,10 +81,13 @@ class Namespace:
 
     def property_rows(self, context: Context, one: Property, app: App | None) -> Values:
         """What the app has set, what the instance has (global-), and what holds (computed-)."""
-        own = one.shown(context, set_text(context, self, one, app)) if app else ""
-        shared = set_text(context, self, one, None) if one.has_global else ""
+        kept = set_text(context, self, one, app) if app else ""
+        kept_shared = set_text(context, self, one, None) if one.has_global else ""
+        own, shared = (one.shown(context, text) if text else "" for text in (kept, kept_shared))
         both = ",".join(filter(None, (own, shared))) if one.joined else own or shared
         computed = both or one.default(context)
+        if one.empty is not None and (kept or kept_shared) == one.empty:
+            computed = ""
         rows = {f"computed-{one.key}": computed, f"global-{one.key}": shared}
         return {**rows, one.key: own} if app else rows
 
@@ -238,7 +242,8 @@ def make_set(space: Namespace) -> None:
             value = context.given_line(one.key)
         text = one.check(printable(value, key)) if value else one.empty
         space.applied(context, app, lambda: keep(context, space, one, app, text))
-        checked = one.hidden(text) if one.hidden and text else text
+        said = text if value else None
+        checked = one.hidden(said) if one.hidden and said else said
         words = f"Set {key} to {checked}" if checked else f"Unset {key}"
         context.record("setting", f"{space.name}: {words}", app)
         if space.when_set is not None:

@@ -89,6 +89,18 @@ def test_the_deploy_branch_of_an_app_covers_the_instances(admin: Admin, blog: Ap
     assert admin.ok("git:report", "--global", "--global-deploy-branch") == "trunk\n"
 
 
+def test_a_variable_for_the_commit_that_is_none_is_reported_so(admin: Admin, blog: App):
+    key = "--git-computed-rev-env-var"
+    assert admin.ok("git:report", "blog", key) == "GIT_REV\n"
+    assert "Unsetting rev-env-var of blog" in admin.ok("git:set", "blog", "rev-env-var")
+    assert admin.ok("git:report", "blog", key) == "\n"
+    admin.ok("git:set", "blog", "rev-env-var", "MY_REV")
+    admin.ok("git:set", "--global", "rev-env-var")
+    assert admin.ok("git:report", "blog", key) == "MY_REV\n"
+    for shown in (key, "--git-global-rev-env-var"):
+        assert admin.ok("git:report", "--global", shown) == "\n"
+
+
 @pytest.mark.parametrize("branch", ["a b", "..", "a..b", "-x", "a~1", "a:b", "x.lock", "a\nb"])
 def test_what_is_no_branch_is_refused(admin: Admin, blog: App, branch: str):
     admin.fails("git:set", "blog", "deploy-branch", "--", branch)
