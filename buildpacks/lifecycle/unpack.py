@@ -7,6 +7,7 @@ Interchange Format"); the standard library's tarfile costs 150 us a file, this 4
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ MAX_PATH_BYTES = 4096
 CHUNK = 1 << 20
 FILE, HARD_LINK, LINK, FOLDER = b"0", b"1", b"2", b"5"
 KINDS = (FILE, LINK, FOLDER)
+INTERPRETER = re.compile(r"(?:^|/)bin/(?:python|pypy)[\d.]*$")
 REFUSED = {HARD_LINK: "a hard link", b"3": "a device", b"4": "a device", b"6": "a named pipe"}
 
 
@@ -73,6 +75,8 @@ class Tree:
         if entry.kind == FOLDER:
             self.folder(entry.path)
             return
+        if entry.kind == LINK and is_interpreter(entry):
+            return
         self.folder(os.path.dirname(entry.path))
         path = os.path.join(self.target, entry.path)
         if entry.kind == LINK:
@@ -124,6 +128,16 @@ def replacing(make, path: str, name: str):  # type: ignore[no-untyped-def]  # no
 
 def two_things(name: str) -> Failure:
     return Failure(f"{name} is both a folder and something else in the source", "rename one")
+
+
+def is_interpreter(entry: Entry) -> bool:
+    """Whether a link is a virtual environment's to the Python of the machine it was made on.
+
+    Committed by mistake, it leads nowhere here; left out, the rest can be told by its name.
+    """
+    return bool(INTERPRETER.search(entry.path) and INTERPRETER.search(entry.link)) and (
+        entry.link.startswith("/")
+    )
 
 
 def refuse_escaping(entry: Entry) -> None:

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from tests.buildpacks.sandbox import APPS, REPOSITORY, send
+from tests.buildpacks.sandbox import APPS, REPOSITORY, packed, send
 
 FLASK = (APPS / "flask" / "app.py").read_text()
 
@@ -104,6 +104,9 @@ def test_without_a_server_the_build_says_what_to_add(sandbox):
     assert built.status == 0
     assert built.build["processes"] == {}
     assert "add gunicorn" in built.output
+    project = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n"
+    built = sandbox.build({"shop/manage.py": project, "requirements.txt": "idna\n"})
+    assert "web: gunicorn shop.wsgi --chdir shop --bind 0.0.0.0:$PORT" in built.output
 
 
 def test_an_app_without_dependencies_needs_no_layer(sandbox):
@@ -147,11 +150,18 @@ def test_a_committed_virtual_environment_is_left_out_and_named(sandbox):
         "env/pyvenv.cfg": "home = /nowhere\n",
         "Procfile": "web: true\n",
     }
-    built = sandbox.build(files)
+    # as `python -m venv` makes them, with the Python of the machine they were made on
+    links = {
+        ".venv/bin/python3": "/opt/python/bin/python3.12",
+        "env/bin/python3": "/usr/bin/python3",
+    }
+    contents = {name: text.encode() for name, text in files.items()}
+    built = sandbox.build({}, archive=packed(contents, links))
     assert built.status == 0, built.output
     assert ".venv is in the repository, but is made anew by the build" in built.output
     assert "env/ is a virtual environment of another machine" in built.output
     assert not (built.app / ".venv/pyvenv.cfg").exists()
+    assert not (built.app / "env/bin/python3").is_symlink()
 
 
 def test_the_pack_keeps_herokus_contract_as_programs(sandbox, tmp_path):
