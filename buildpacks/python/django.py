@@ -1,5 +1,6 @@
 """Django's collectstatic, run when the project is set up for it."""
 
+import glob
 import os
 import re
 
@@ -9,6 +10,14 @@ from lifecycle.say import Failure
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 ROOT = re.compile(r"^\s*STATIC_ROOT\b", re.MULTILINE)
 SWITCH = "DISABLE_COLLECTSTATIC"
+
+
+def home(root: str) -> str:
+    """Where the project is: "" for the app's root, else the only folder with a manage.py."""
+    found = glob.glob("*/manage.py", root_dir=root)
+    if os.path.isfile(os.path.join(root, "manage.py")) or len(found) != 1:
+        return ""
+    return os.path.dirname(found[0])
 
 
 def settings_module(root: str) -> str:
@@ -22,9 +31,11 @@ def settings_module(root: str) -> str:
 
 
 def settings_text(root: str, module: str) -> str:
-    """The text of the settings: one file, or every file of the package."""
+    """The text of the settings: one file, or every file of the package; "" when there is none."""
     path = os.path.join(root, *module.split("."))
     folder = path if os.path.isdir(path) else os.path.dirname(path)
+    if not os.path.isdir(folder):
+        return ""
     names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
     wanted = names if os.path.isdir(path) or "settings" not in module.rpartition(".")[2] else []
     files = [os.path.join(folder, name) for name in wanted] or [f"{path}.py"]
@@ -38,8 +49,9 @@ def settings_text(root: str, module: str) -> str:
 
 def collect_static(root: str, variables: dict[str, str], environment: dict[str, str]) -> None:
     """Run collectstatic; Failure when it fails, since pages without style are no deploy."""
-    module = settings_module(root)
     python = os.path.join(root, ".venv/bin/python")
+    root = os.path.join(root, home(root))
+    module = settings_module(root)
     if not module or not os.path.exists(python) or not os.path.isdir(os.path.dirname(python)):
         return
     text = settings_text(root, module)

@@ -32,6 +32,11 @@ UV: tuple[tuple[str, str, str], ...] = (
         "choose a fitting version in .python-version, or change requires-python",
     ),
     (
+        r"Because (?:only )?((?:pywin32|pywinpty|pypiwin32|pythonnet|windows-curses|wmi)\S*) has",
+        "{0} does not exist for Linux",
+        "take it out, or write in its line: ; sys_platform == 'win32'",
+    ),
+    (
         (
             r"Because (?:only )?(\S+) has no wheels with a matching Python "
             r"(?:ABI|implementation|version) tag"
@@ -71,6 +76,35 @@ UV: tuple[tuple[str, str, str], ...] = (
         r"Hash mismatch for `?([^`\s]+)`?",
         "{0} is not the file its hash was made from",
         "make the lock file or the hashes anew",
+    ),
+    (
+        r"No file/folder found for package (\S+)",
+        "poetry was to install the project itself, but there is no folder named {0} or src/{0}",
+        "an app that is only run needs none: write package-mode = false below [tool.poetry]",
+    ),
+    (
+        r"Multiple top-level (?:packages|modules) discovered in a flat-layout: (\[[^\]]*\])",
+        "setuptools was to install the project itself, and cannot tell which of these it is: {0}",
+        (
+            "an app that is only run needs none: remove [build-system]; "
+            "else name the packages below [tool.setuptools]"
+        ),
+    ),
+    (
+        (
+            r"Unable to determine which files to ship inside the wheel.*?"
+            r"matches the name of your project \((\w+)\)"
+        ),
+        "hatchling was to install the project itself, but there is no folder named {0}",
+        (
+            "an app that is only run needs none: remove [build-system]; "
+            "else name the packages below [tool.hatch.build.targets.wheel]"
+        ),
+    ),
+    (
+        r"Expected a Python module at: `?(?:/app/)?([^`\s]+)",
+        "uv was to install the project itself, but there is no {0}",
+        "an app that is only run needs none: remove [build-system]",
     ),
     (
         r"Failed to (?:build|download and build) `([^`]+)`",

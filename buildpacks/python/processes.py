@@ -1,5 +1,6 @@
 """The web process of an app without a Procfile, guessed from what is installed and written."""
 
+import glob
 import os
 import re
 
@@ -13,6 +14,9 @@ FILES = (
     "api.py", "streamlit_app.py", "app/main.py", "app/__init__.py", "app/app.py", "api/main.py",
     "backend/main.py", "src/main.py", "src/app.py", "src/app/main.py",
 )  # fmt: skip
+# in a package of the project's own
+MODULES = ("main.py", "app.py", "server.py", "__init__.py")
+NO_APPS = re.compile(r"test|conftest|setup\.py|tasks\.py|noxfile|fabfile")
 # name = Flask(...), name: FastAPI = fastapi.FastAPI(...)
 INSTANCE = re.compile(
     r"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*"
@@ -31,15 +35,25 @@ def default(root: str, installed: Installed) -> dict[str, str]:
     """{"web": command}, or nothing with a line that says what is missing."""
     if os.path.isfile(os.path.join(root, "Procfile")):
         return {}
-    found = of_django(root, installed) or of_files(root, installed) or of_scripts(root)
+    known = of_django(root, installed) or of_files(root, installed) or of_scripts(root)
+    found = known or of_packages(root, installed) or of_others(root, installed)
     if found:
         return {"web": found}
     if not any(server in installed for server in (*WSGI, *ASGI)):
         say.warning("no web process: add gunicorn (or uvicorn) to the dependencies,")
     else:
         say.warning("no web process: there is no app.py, main.py or wsgi.py with an app in it,")
-    say.warning("or write a Procfile, such as: web: gunicorn app:app --bind 0.0.0.0:$PORT")
+    say.warning(f"or write a Procfile, such as: web: gunicorn {example(root)} --bind 0.0.0.0:$PORT")
     return {}
+
+
+def example(root: str) -> str:
+    """What an example hands to a server: the Django project's application, or a usual name."""
+    folder = django.home(root)
+    module = django.settings_module(os.path.join(root, folder))
+    if not module:
+        return "app:app"
+    return f"{module.split('.settings')[0]}.wsgi" + (f" --chdir {folder}" if folder else "")
 
 
 # -- Django --------------------------------------------------------------------------------
@@ -47,6 +61,8 @@ def default(root: str, installed: Installed) -> dict[str, str]:
 
 def of_django(root: str, installed: Installed) -> str:
     """Its WSGI application, or the ASGI one where the project is set up for that."""
+    folder = django.home(root)
+    root = os.path.join(root, folder)
     module = django.settings_module(root)
     project = module.split(".settings")[0] if module else ""
     if not project or "django" not in installed:
@@ -57,7 +73,7 @@ def of_django(root: str, installed: Installed) -> str:
     for name, servers in ways:
         path = os.path.join(root, *project.split("."), f"{name}.py")
         target = f"{project}.{name}:application"
-        if os.path.isfile(path) and (found := command(servers, target, installed)):
+        if os.path.isfile(path) and (found := command(servers, target, installed, folder)):
             return found
     return ""
 
@@ -67,14 +83,51 @@ def of_django(root: str, installed: Installed) -> str:
 
 def of_files(root: str, installed: Installed) -> str:
     """The first usual file with an app in it that something installed can serve."""
-    for name in FILES:
-        path = os.path.join(root, name)
-        if os.path.isfile(path):
-            with open(path, encoding="utf-8-sig", errors="replace") as file:
-                text = file.read()
-            if found := of_text(name, text, installed):
-                return found
-    return ""
+    return next((found for name in FILES if (found := of_file(root, name, installed))), "")
+
+
+def of_file(root: str, name: str, installed: Installed) -> str:
+    text = read(root, name)
+    return of_text(name, text, installed) if text else ""
+
+
+def of_packages(root: str, installed: Installed) -> str:
+    """The app in the first package that has one, at the top or in src/."""
+    names = [f"{folder}/{module}" for folder in packages(root) for module in MODULES]
+    return next((found for name in names if (found := of_file(root, name, installed))), "")
+
+
+def packages(root: str) -> list[str]:
+    """Folders with an __init__.py at the top and in src/, by name."""
+    patterns = ("*/__init__.py", "src/*/__init__.py")
+    found = [path for one in patterns for path in glob.glob(one, root_dir=root)]
+    folders = sorted(os.path.dirname(path) for path in found)
+    return [path for path in folders if not NO_APPS.match(os.path.basename(path))]
+
+
+def of_others(root: str, installed: Installed) -> str:
+    """The only other file at the top that has an app, whatever its name."""
+    names = sorted(glob.glob("*.py", root_dir=root))
+    found = [
+        way
+        for name in names
+        if not NO_APPS.match(name) and has_app(text := read(root, name))
+        if (way := of_text(name, text, installed))
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
+def has_app(text: str) -> bool:
+    return bool(INSTANCE.search(text)) or any(imports(tool, text) for tool, _ in TOOLS)
+
+
+def read(root: str, name: str) -> str:
+    """A file's text; "" when there is none."""
+    path = os.path.join(root, name)
+    if not os.path.isfile(path):
+        return ""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return file.read()
 
 
 def of_text(name: str, text: str, installed: Installed) -> str:
@@ -101,10 +154,13 @@ def of_text(name: str, text: str, installed: Installed) -> str:
 def of_tool(name: str, text: str, installed: Installed) -> str:
     """The command of a tool that turns a script into pages (Streamlit, Gradio, ...)."""
     for tool, form in TOOLS:
-        imported = re.search(rf"^\s*(?:import|from) {tool}\b", text, re.MULTILINE)
-        if imported and tool in installed:
+        if imports(tool, text) and tool in installed:
             return form.format(name)
     return ""
+
+
+def imports(tool: str, text: str) -> bool:
+    return bool(re.search(rf"^\s*(?:import|from) {tool}\b", text, re.MULTILINE))
 
 
 def of_program(name: str, text: str) -> str:

@@ -228,6 +228,7 @@ def test_one_requirement_more_is_all_that_is_installed(sandbox):
         ),
         ({"requirements.txt": "-e ./gone\n"}, "requirements.txt names ./gone, which is not in"),
         ({"requirements.txt": "pywin32==310\n"}, "pywin32==310 does not exist for Linux"),
+        ({"requirements.txt": "pywin32==306\n"}, "pywin32==306 does not exist for Linux"),
         ({"poetry.lock": ""}, "there is a poetry.lock, but no pyproject.toml"),
         (
             {"pdm.lock": "[metadata]\nstrategy = []\n", "pyproject.toml": "[project]\n"},
@@ -240,3 +241,26 @@ def test_files_that_cannot_serve_are_explained(sandbox, files, message):
     assert failed.status == 1
     assert failed.error["message"].startswith(message)
     assert failed.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("requires", "backend", "message"),
+    [
+        ("poetry-core", "poetry.core.masonry.api", "poetry was to install the project itself, but"),
+        (
+            "setuptools",
+            "setuptools.build_meta",
+            "setuptools was to install the project itself, and",
+        ),
+        ("hatchling", "hatchling.build", "hatchling was to install the project itself, but"),
+        ("uv_build", "uv_build", "uv was to install the project itself, but there is no src/shop/"),
+    ],
+)
+def test_a_build_system_that_finds_no_package_is_explained(sandbox, requires, backend, message):
+    project = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n'
+    system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
+    files = {"pyproject.toml": project + system, "app.py": "", "web/x.py": "", "jobs/x.py": ""}
+    failed = sandbox.build(files)
+    assert failed.status == 1
+    assert failed.error["message"].startswith(message)
+    assert "an app that is only run needs none" in failed.error["hint"]
