@@ -29,6 +29,13 @@ UNMISTAKABLE = {
     "package-lock.json", "pnpm-lock.yaml", "Cargo.toml", "build.gradle", "Gemfile",
     "Gemfile.lock", "composer.json", "Aptfile", "Dockerfile",
 }  # fmt: skip
+LACKING = (
+    (".py", "there are Python files: name what they need in requirements.txt (or nothing)"),
+    (".js", "there are JavaScript files: npm init makes a package.json"),
+    (".ts", "there are TypeScript files: npm init makes a package.json"),
+    (".rb", "there are Ruby files: bundle init makes a Gemfile"),
+    (".html", "there are pages, but no index.html"),
+)
 NEAR = 0.9
 FOLDERS = 200
 
@@ -83,7 +90,13 @@ def guess(root: str) -> str:
     if within:
         found = ", ".join(f"{name}/" for name in within[:5])
         return f"there is an app in {found}: paas builder:set <app> build-dir {within[0]}"
-    return ""
+    return without_manifest(root)
+
+
+def without_manifest(root: str) -> str:
+    """What an app of files alone lacks, by the kind of its files; "" when that says nothing."""
+    kinds = {os.path.splitext(item.name)[1] for item in os.scandir(root) if item.is_file()}
+    return next((advice for kind, advice in LACKING if kind in kinds), "")
 
 
 def folders(root: str) -> list[str]:

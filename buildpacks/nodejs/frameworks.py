@@ -81,10 +81,16 @@ def sveltekit(package: Package) -> Outcome:
     if "@sveltejs/adapter-node" not in found:
         raise Failure(
             "SvelteKit has no adapter that makes a server: @sveltejs/adapter-node is not installed",
-            "npm install --save-dev @sveltejs/adapter-node, and name it in svelte.config.js "
+            f"npm install --save-dev @sveltejs/adapter-node, and name it in {adapters(package)} "
             "(for a site made of files: @sveltejs/adapter-static)",
         )
     return Outcome(SERVER, "SvelteKit", "node build")
+
+
+def adapters(package: Package) -> str:
+    """The file that names SvelteKit's adapter: new projects have no svelte.config.js."""
+    files = ("svelte.config.js", "svelte.config.ts", "vite.config.ts", "vite.config.js")
+    return next((name for name in files if "adapter" in package.read(name)), files[0])
 
 
 def astro(package: Package) -> Outcome:

@@ -20,9 +20,17 @@ PROGRAM = (
     "(for Node.js: not to the devDependencies)"
 )
 NODE_SAYS = r"Cannot find (?:module|package) ['\"]((?:@[\w.-]+/)?\w[\w.-]*)(?:/[^'\"]*)?['\"]"
+WINDOWS_LINES = (
+    "{0} has the line ends of Windows, or a first line that names no program of the image: "
+    "turn them with sed -i 's/\\r$//' {0}, and commit"
+)
 SHELL_SAYS = (
     r"(?:^|\s)(?:/\S+|sh|bash): (?:line \d+: |\d+: )?(?:exec: )?([\w.@/-]+)"
     r": (?:command )?not found$"
+)
+MODE_SAYS = (
+    r"(?:bash|launch): (?:line \d+: )?(?:/app/|\./)([\w/-]+(?:\.(?:sh|bash|py|js|rb))?)"
+    r": Permission denied$"
 )
 # what to look for, what it means; {0} is the first group that matched
 MEANINGS = (
@@ -31,6 +39,12 @@ MEANINGS = (
     (r"Module not found ['\"](?:file:///app/)?([^'\"]+)['\"]", FILE),
     (r"ModuleNotFoundError: No module named '([\w.]+)'", PYTHON_MODULE),
     (r"can't open file '(?:/app/)?([^']+)': \[Errno 2\]", FILE),
+    (r"(?:/app/|\./)?([\w./-]+): cannot execute: required file not found", WINDOWS_LINES),
+    (r"(?:/app/|\./)?([\w./-]+): .*bad interpreter: .*(?:\^M|\r)", WINDOWS_LINES),
+    (
+        MODE_SAYS,
+        "{0} is not executable: git update-index --chmod=+x {0}, and commit",
+    ),
     (SHELL_SAYS, PROGRAM),
     (
         r"Failed to find attribute '(\w+)' in '([\w.]+)'",

@@ -350,6 +350,8 @@ def test_where_nothing_fits_the_likeliest_cause_comes_first(sandbox):
     assert failed.error["hint"].startswith(
         "there is an app in services/web/: paas builder:set <app> build-dir services/web"
     )
+    failed = sandbox.build({"app.py": "", "README.md": ""})
+    assert failed.error["hint"].startswith("there are Python files: name what they need in")
     failed = sandbox.build({"bin/compile": "#!/bin/sh\n"})
     assert "paas buildpacks:set <app> inline" in failed.error["hint"]
 

@@ -181,6 +181,11 @@ def test_sveltekit_without_a_fitting_adapter_says_which_to_add(tmp_path):
         said(tmp_path, ["@sveltejs/kit", "@sveltejs/adapter-auto"], BUILD)
     assert "@sveltejs/adapter-node is not installed" in failed.value.message
     assert "npm install --save-dev @sveltejs/adapter-node" in failed.value.hint
+    assert "name it in svelte.config.js" in failed.value.hint
+    (tmp_path / "vite.config.ts").write_text("sveltekit({ adapter: adapter() })")
+    with pytest.raises(Failure, match="no adapter") as failed:
+        said(tmp_path, ["@sveltejs/kit", "@sveltejs/adapter-auto"], BUILD)
+    assert "name it in vite.config.ts" in failed.value.hint
 
 
 def test_a_build_that_makes_no_page_is_explained(sandbox):

@@ -37,6 +37,14 @@ from paas.deploy import symptoms
             "Error: listen EACCES: permission denied 0.0.0.0:80",
             "port 80 is for a machine's administrator",
         ),
+        (
+            "/.paas/launch: line 22: /app/bin/start.sh: cannot execute: required file not found",
+            "bin/start.sh has the line ends of Windows",
+        ),
+        (
+            "/bin/bash: line 1: ./start.sh: Permission denied",
+            "start.sh is not executable: git update-index --chmod=+x start.sh, and commit",
+        ),
         ('error: Module not found "file:///app/src/x.ts".', "the file src/x.ts is not in the"),
     ],
 )
@@ -45,7 +53,11 @@ def test_what_is_missing_is_named(line, said):
 
 
 @pytest.mark.parametrize(
-    "line", ["GET /nowhere 404 not found", "user 7: not found", "{}", "key '{0}' not found"]
+    "line",
+    [
+        *("GET /nowhere 404 not found", "user 7: not found", "{}", "key '{0}' not found"),
+        "/bin/bash: line 1: /app/log.txt: Permission denied",
+    ],
 )
 def test_a_line_that_says_nothing_of_the_kind_is_left_alone(line):
     assert symptoms.remedy([line]) == ""
