@@ -17,8 +17,9 @@ SERVER, BUNDLE, SITE = "server", "bundle", "site"
 # commands that watch files and rebuild: for a desk, not for visitors
 FOR_DEVELOPMENT = re.compile(
     r"(?:[\w./]*/)?(?:react-scripts start|react-app-rewired start|craco start|ng serve|ng s\b"
-    r"|vite(?:\s*$|\s+(?:dev|serve|-))|vue-cli-service serve|gatsby develop"
-    r"|webpack(?:-dev-server| serve)|parcel(?! build)|astro dev|nuxt dev|next dev"
+    r"|vite(?:\s*$|\s+(?:dev|serve|preview|-))|vue-cli-service serve|gatsby develop"
+    r"|webpack(?:-dev-server| serve)|parcel(?! build)|next dev"
+    r"|(?:astro|nuxt) (?:dev|preview)"
     r"|docusaurus start|vitepress dev|(?:npx )?(?:@11ty/)?eleventy .*--serve|remix dev"
     r"|react-router dev|nest start"
     r"|npm run (?:dev|develop|serve)\b|yarn (?:dev|develop|serve)\b|pnpm (?:run )?dev\b)"
@@ -109,10 +110,13 @@ def site(title: str, *folders: str) -> Callable[[Package], Outcome]:
 
 
 def angular(package: Package) -> Outcome:
-    if "@angular/ssr" in names(package) and package.exists("server.ts"):
-        found = re.search(r'"name":\s*"([\w-]+)"', package.read("package.json"))
-        project = found[1] if found else "app"
-        return Outcome(SERVER, "Angular", f"node dist/{project}/server/server.mjs")
+    static = re.search(r'"outputMode"\s*:\s*"static"', package.read("angular.json"))
+    has_server = package.exists("src/server.ts") or package.exists("server.ts")
+    if "@angular/ssr" in names(package) and has_server and not static:
+        project = package.text("name") or "app"
+        usual = f"node dist/{project}/server/server.mjs"
+        own = (line for name, line in package.scripts.items() if name.startswith("serve:ssr"))
+        return Outcome(SERVER, "Angular", next(own, usual))
     return Outcome(SITE, "Angular", folders=("dist/*/browser", "dist/*", "dist"))
 
 

@@ -154,6 +154,8 @@ def environment(root: str, config: dict[str, str]) -> dict[str, str]:
     }
     if os.path.exists(os.path.join(root, ".pnp.cjs")):
         found["NODE_OPTIONS"] = pnp_options(root)
+    if "@angular/ssr" in frameworks.names(app):
+        found["NG_ALLOWED_HOSTS"] = "*"  # the proxy passes nothing but the app's own domains
     return found
 
 

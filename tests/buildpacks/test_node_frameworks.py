@@ -11,7 +11,7 @@ from tests.buildpacks.sandbox import APPS, REPOSITORY, files_of
 sys.path.insert(0, str(REPOSITORY / "buildpacks"))
 
 from lifecycle.say import Failure
-from nodejs import frameworks, processes
+from nodejs import frameworks, pack, processes
 from nodejs.manifest import Package
 
 
@@ -136,6 +136,8 @@ NEXT = "next start --hostname 0.0.0.0"
         (["vitepress"], BUILD, ("site", (".vitepress/dist",))),
         (["parcel"], {**BUILD, "start": "parcel src/index.html"}, ("site", ("dist",))),
         (["vite"], {**BUILD, "start": "vite"}, ("site", ("dist",))),
+        (["vite"], {**BUILD, "start": "vite preview --port 8080"}, ("site", ("dist",))),
+        (["astro"], {**BUILD, "start": "astro preview"}, ("site", ("dist",))),
         (["vite"], {**BUILD, "start": "node server.js"}, ("server", ())),
         (["nuxt"], {"build": "nuxt generate"}, ("site", (".output/public",))),
         (["nuxt"], {**BUILD, "start": "node .output/server/index.mjs"}, ("bundle", NUXT)),
@@ -147,6 +149,18 @@ NEXT = "next start --hostname 0.0.0.0"
 )  # fmt: skip
 def test_the_shape_of_an_app_follows_from_its_framework(tmp_path, dependencies, scripts, expected):
     assert said(tmp_path, dependencies, scripts) == expected
+
+
+def test_angular_runs_its_server_where_it_has_one(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/server.ts").write_text("")
+    dependencies = ["@angular/core", "@angular/ssr"]
+    scripts = {**BUILD, "start": "ng serve", "serve:ssr:web": "node dist/web/server/server.mjs"}
+    assert said(tmp_path, dependencies, scripts) == ("server", "node dist/web/server/server.mjs")
+    assert pack.environment(str(tmp_path), {})["NG_ALLOWED_HOSTS"] == "*"
+    assert said(tmp_path, dependencies, BUILD)[1] == "node dist/shop/server/server.mjs"
+    (tmp_path / "angular.json").write_text('{"outputMode": "static"}')
+    assert said(tmp_path, dependencies, scripts)[0] == "site"
 
 
 def test_next_says_in_its_configuration_what_it_makes(tmp_path):
