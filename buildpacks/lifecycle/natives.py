@@ -18,12 +18,16 @@ MODULE = re.compile(
     r"Package '?([\w.+-]+?)'?,? (?:required by '[^']+', )?(?:was )?not found"
     r"|No package '([\w.+-]+)' found"
     r"|The system library `([\w.+-]+)` required by crate"
+    r"|Dependency [\"']([\w.+-]+)[\"'] not found"
+    r"|Command 'pkg-config --exists ([\w.+-]+)' returned"
+    r"|headers or library files could not be found for (\w+)"
 )
-CONFIGURE = "pg_config|mysql_config|xml2-config|xslt-config|curl-config"
+CONFIGURE = "pg_config|mysql_config|xml2-config|xslt-config|curl-config|gdal-config"
 TOOLS = "cmake|protoc|nasm|yasm|clang|gfortran|pkg-config"
 PROGRAM = re.compile(
     rf"\b({CONFIGURE}|{TOOLS})(?:`|'|\")?(?: executable)?(?: is)?[: ]*"
     r"(?:(?:command )?not (?:be )?found|not installed|is required)"
+    rf"|No such file or directory: '({CONFIGURE}|{TOOLS})'"
     r"|is `(\w+)` not installed"
     r"|exec: \"([\w+-]+)\": executable file not found"
     r"|(?:Could not|Unable to) find [`']?(protoc|libclang)"
@@ -56,6 +60,7 @@ libboost-dev: boost
 libbz2-dev: bzlib.h bz2
 libcairo2-dev: cairo cairo.h
 libclang-dev: libclang
+libcups2-dev: cups
 libcurl4-openssl-dev: curl libcurl curl-config
 libdbus-1-dev: dbus-1
 libevent-dev: event.h
@@ -64,14 +69,16 @@ libffi-dev: ffi.h libffi
 libfontconfig-dev: fontconfig
 libfreetype-dev: ft2build.h freetype2
 libgd-dev: gd.h
-libgdal-dev: gdal.h
+libgdal-dev: gdal.h gdal-config
 libgeos-dev: geos_c.h
 libgit2-dev: git2.h libgit2
 libgl-dev: GL
 libglib2.0-dev: glib.h glib-2.0 gobject-2.0
 libgmp-dev: gmp.h
+libgraphviz-dev: graphviz
 libgtk-3-dev: gtk gtk+-3.0
 libhdf5-dev: hdf5.h
+libicu-dev: icu-i18n icu-uc icu-io unicode icuuc icui18n icudata
 libjpeg-dev: jpeglib.h jpeg libjpeg
 libkrb5-dev: gssapi krb5.h gssapi_krb5
 liblapacke-dev: lapacke.h

@@ -275,6 +275,21 @@ def test_what_was_said_on_the_first_pass_is_not_said_again(sandbox):
             "libzmq3-dev",
         ),
         ("Error: pg_config executable not found.", "the program pg_config is missing", "libpq-dev"),
+        (
+            '../cairo/meson.build:31:12: ERROR: Dependency "cairo" not found (tried pkg-config)',
+            "the system library cairo is missing",
+            "libcairo2-dev",
+        ),
+        (
+            "Command 'pkg-config --exists mysqlclient' returned non-zero exit status 1.",
+            "the system library mysqlclient is missing",
+            "default-libmysqlclient-dev",
+        ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'gdal-config'",
+            "the program gdal-config is missing",
+            "libgdal-dev",
+        ),
         ("is `cmake` not installed?", "the program cmake is missing", "cmake"),
         (
             "Could not find `protoc`. If `protoc` is installed",
