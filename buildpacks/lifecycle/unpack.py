@@ -135,9 +135,8 @@ def is_interpreter(entry: Entry) -> bool:
 
     Committed by mistake, it leads nowhere here; left out, the rest can be told by its name.
     """
-    return bool(INTERPRETER.search(entry.path) and INTERPRETER.search(entry.link)) and (
-        entry.link.startswith("/")
-    )
+    absolute = entry.link.startswith("/")
+    return absolute and bool(INTERPRETER.search(entry.path) and INTERPRETER.search(entry.link))
 
 
 def refuse_escaping(entry: Entry) -> None:

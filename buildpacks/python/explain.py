@@ -78,7 +78,7 @@ UV: tuple[tuple[str, str, str], ...] = (
         "make the lock file or the hashes anew",
     ),
     (
-        r"No file/folder found for package (\S+)",
+        r"No file/folder found for package ([\w.-]+)",
         "poetry was to install the project itself, but there is no folder named {0} or src/{0}",
         "an app that is only run needs none: write package-mode = false below [tool.poetry]",
     ),

@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ LINK_BYTES = 4096
 ATTRIBUTES_BYTES = 64 << 10
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 PROCFILE, APP_JSON = "Procfile", "app.json"
+INTERPRETER = re.compile(r"(?:^|/)bin/(?:python|pypy)[\d.]*$")
 LFS_POINTER_BYTES = range(100, 250)  # pointer files are about 130 bytes; git-lfs spec
 
 
@@ -137,7 +139,8 @@ def refuse_escaping_links(
             raise PaasError(f"the symbolic link {entry.path[:200]} is {entry.size:,} bytes long")
     what = root or "the repository"
     for entry, target in contents(platform, push, links):
-        if escapes(entry.path, target.decode(errors="replace")):
+        link = target.decode(errors="replace")
+        if escapes(entry.path, link) and not is_interpreter(entry.path, link):
             raise PaasError(
                 f"the symbolic link {entry.path} points outside {what}",
                 f"link to a file of {what}, or create the link when the app starts",
@@ -148,6 +151,15 @@ def escapes(path: str, target: str) -> bool:
     """Whether a link at path leaves the tree: absolute, or with too many `..`."""
     resolved = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     return target.startswith("/") or resolved == ".." or resolved.startswith("../")
+
+
+def is_interpreter(path: str, target: str) -> bool:
+    """Whether a link is a virtual environment's to the Python of the machine it was made on.
+
+    The build leaves it out, and tells of the virtual environment.
+    """
+    absolute = target.startswith("/")
+    return absolute and bool(INTERPRETER.search(path) and INTERPRETER.search(target))
 
 
 def refuse_lfs_pointers(

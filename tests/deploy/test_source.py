@@ -25,6 +25,21 @@ def test_a_link_that_leaves_the_tree_is_recognised(path: str, target: str, leave
     assert source.escapes(path, target) is leaves
 
 
+@pytest.mark.parametrize(
+    ("path", "target", "left_out"),
+    [
+        ("env/bin/python3", "/usr/bin/python3", True),
+        (".venv/bin/python3.12", "/home/me/.pyenv/versions/3.12.1/bin/python3.12", True),
+        ("env/bin/python", "../../../bin/python3", False),
+        ("env/bin/python", "/etc/shadow", False),
+        ("config/keys", "/usr/bin/python3", False),
+        ("bin/python3", "/usr/bin/python3/../../../etc/shadow", False),
+    ],
+)
+def test_a_virtual_environments_python_is_no_way_out(path: str, target: str, left_out: bool):
+    assert source.is_interpreter(path, target) is left_out
+
+
 def test_a_submodule_is_refused_by_name():
     entries = [TreeEntry("100644", "0" * 40, 3, "a"), TreeEntry("160000", "1" * 40, 0, "lib/x")]
     with pytest.raises(PaasError, match="lib/x is a git submodule"):

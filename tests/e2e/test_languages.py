@@ -1,6 +1,7 @@
 """An app of each language, pushed, fetched through the proxy and pushed again; two at once."""
 
 import json
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,6 +56,29 @@ def test_what_is_missing_at_the_start_is_named(platform: Instance) -> None:
     )
     assert "the package left-behind is not in the image" in said
     assert "commit package.json and the lock file" in said
+
+
+def test_a_committed_virtual_environment_is_named_and_left_out(platform: Instance) -> None:
+    repository = platform.repository("lang-venv")
+    venv.create(repository.path / "env", symlinks=True)
+    said = repository.deploy({"requirements.txt": "click==8.1.8\n", "main.py": LISTING})
+    assert "env/ is a virtual environment of another machine: not used" in said
+    assert "git rm -r --cached env" in said
+    assert platform.get("lang-venv").text == "click"
+
+
+def test_a_start_script_that_cannot_run_is_told_with_what_mends_it(platform: Instance) -> None:
+    repository = platform.repository("lang-script")
+    files = {
+        "requirements.txt": "click==8.1.8\n",
+        "main.py": LISTING,
+        "Procfile": "web: ./run.sh\n",
+    }
+    said = repository.fail({**files, "run.sh": "#!/bin/sh\nexec python main.py\n"})
+    assert "run.sh is not executable: git update-index --chmod=+x run.sh, and commit" in said
+    (repository.path / "run.sh").chmod(0o755)
+    said = repository.fail({"run.sh": "#!/bin/sh\r\nexec python main.py\r\n"})
+    assert "run.sh has the line ends of Windows" in said
 
 
 def test_builds_of_two_apps_at_once_leave_each_other_alone(platform: Instance) -> None:
