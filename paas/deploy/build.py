@@ -257,7 +257,8 @@ def process_types(source: Source, results: dict[str, Any]) -> dict[str, str]:
     if not any(name != "release" for name in processes):
         raise PaasError(
             "there is nothing to run: no Procfile and no process the buildpack knows",
-            "add a Procfile with a line such as: web: gunicorn app:app --bind 0.0.0.0:$PORT",
+            "what the buildpack misses is said above, where it says so; or add a Procfile with "
+            "the line that starts it, such as: web: ./server --port $PORT",
         )
     return processes
 
