@@ -19,7 +19,7 @@ from typing import Any
 
 from paas.deploy.workshop import BUILDPACKS, Workshop, failure, run
 from paas.errors import PaasError
-from paas.image import growth
+from paas.image import growth, opaque
 from paas.model.container import ExitStatus
 from paas.model.release import Layer
 
@@ -156,6 +156,8 @@ def installed(shop: Workshop, plan: LayerPlan, under: list[Layer], base: Layer |
             raise broken(shop, status, results, base)
         if plan.grows:
             growth.complete(upper, layers.path(base) if base else None, plan.provides)
+        if plan.system == "run":  # builds have it over more than the stack that apps run in
+            opaque.reveal(upper, [layers.path(layer) for layer in shop.stack.run])
         owner = 0 if plan.shared else shop.app.id
         return layers.adopt(upper, key(shop, plan), uids, app=owner, common=True)
     except BaseException:
@@ -227,6 +229,8 @@ def surroundings(shop: Workshop, plan: LayerPlan) -> dict[str, Any]:
         "stack": shop.stack.digest,
         "buildpack": revision(*code(plan)),
     }
+    if plan.system == "run":
+        parts["revealed"] = True
     if plan.system and shop.stack.snapshot:  # it has records of all that the stack has
         parts["snapshot"] = shop.stack.snapshot
     if not plan.shared:

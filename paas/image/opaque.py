@@ -6,7 +6,8 @@ mounted inside a container reads user.*.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from paas.errors import PaasError
@@ -26,3 +27,29 @@ def mark(root: Path, paths: Iterable[str]) -> None:
             raise PaasError(
                 f"a layer of the image hides what it does not have: {path[:200]}"
             ) from error
+
+
+def reveal(root: Path, lowers: Sequence[Path]) -> None:
+    """Take the mark from directories that hide nothing: those that none of lowers has.
+
+    The kernel marks every directory it makes. A layer that is used over more than what it
+    was made on would hide what it has never seen.
+    """
+    pending = [""]
+    while pending:
+        name = pending.pop()
+        for item in list(os.scandir(root / name)):
+            if not item.is_dir(follow_symlinks=False):
+                continue
+            inner = f"{name}/{item.name}".lstrip("/")
+            found = [lower / inner for lower in lowers if os.path.lexists(lower / inner)]
+            if not found:
+                unmark(item.path)
+            elif all(path.is_dir() and not path.is_symlink() for path in found):
+                pending.append(inner)
+
+
+def unmark(folder: str) -> None:
+    for name in NAMES:
+        with suppress(OSError):  # it has none
+            os.removexattr(folder, name, follow_symlinks=False)

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paas.image import growth
+from paas.image import growth, opaque
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPS = REPOSITORY / "tests" / "apps"
@@ -186,6 +186,8 @@ class Sandbox:
         if done.status == 0:
             if grows:
                 growth.complete(done.upper, base, [f"app/{path}" for path in document["provides"]])
+            if document.get("system") == "run":
+                opaque.reveal(done.upper, self.stack[-1:])
             self.kept[key] = self.bases[kind] = done.upper
         return done
 

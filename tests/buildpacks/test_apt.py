@@ -42,6 +42,16 @@ def test_packages_of_the_image_and_of_the_build_are_kept_apart(sandbox):
     assert [layer["name"] for layer in built.plan] == ["run-packages", "build-packages"]
 
 
+def test_headers_of_the_builds_stack_stay_beside_those_of_packages(sandbox):
+    lines = "#include <Python.h>\\n#include <openssl/ssl.h>\\n#include <bzlib.h>\\n"
+    compile_ = (
+        f"#!/bin/bash\nset -e\nprintf '{lines}' | gcc -I/usr/include/python3.13 -E - > /dev/null\n"
+    )
+    files = {**PROCFILE, "bin/compile": compile_, "Aptfile": "libbz2-dev\n"}
+    built = sandbox.build(files, buildpacks=["apt", "inline"])
+    assert built.status == 0, built.output
+
+
 def test_an_aptfile_beside_any_other_app_is_enough(sandbox):
     built = sandbox.build({**PROCFILE, "Aptfile": "figlet\n"})
     assert built.status == 0, built.output
