@@ -64,16 +64,16 @@ def push(platform: Platform, pushed: Push, console: Console, actor: str) -> Rele
         source = inspect(platform, app, pushed)
         failpoint("source.judged")
         platform.plugins.allow(CommitReceived(app.name, pushed.new), actor, console)
-        release.prepare_config(platform, app, source.manifest)
-        config = platform.store.config.merged(app)
-        builds.at("build")
-        image = builders.build(platform, app, source, config, console)
-        if policies.skips_deploys(platform, app):
-            note.detail = f"{words}: built, and not deployed"
-            tell_skipped(app, console)
-            return None
-        also = landing.of(platform, app, pushed)
-        new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
+        with release.declared(platform, app, source.manifest):
+            config = platform.store.config.merged(app)
+            builds.at("build")
+            image = builders.build(platform, app, source, config, console)
+            if policies.skips_deploys(platform, app):
+                note.detail = f"{words}: built, and not deployed"
+                tell_skipped(app, console)
+                return None
+            also = landing.of(platform, app, pushed)
+            new = serve(platform, app, image, source.manifest, words, actor, console, note, also)
     telling.deployed(platform, app, new, actor, console)
     pushing.after_release(platform, app, new, console, actor)
     return new
@@ -108,8 +108,8 @@ def deploy_image(
         if current is not None and current.image.id == image.id and not again:
             console.step(f"{app.name} runs this image already: nothing to deploy")
             return current
-        release.prepare_config(platform, app, manifest)
-        new = serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
+        with release.declared(platform, app, manifest):
+            new = serve(platform, app, image, manifest, f"Deploy {words}", actor, console, note)
     telling.deployed(platform, app, new, actor, console)
     pushing.after_release(platform, app, new, console, actor)
     return new

@@ -28,11 +28,38 @@ def manifest_of(release: Release) -> AppManifest:
     return app_json.parse(json.dumps(release.image.manifest))
 
 
-def prepare_config(platform: Platform, app: App, manifest: AppManifest) -> None:
-    """Set what app.json's env asks for and the app does not have: values and secrets.
+@contextmanager
+def declared(platform: Platform, app: App, manifest: AppManifest) -> Iterator[None]:
+    """What app.json's env asks for is set, and taken back when the deploy comes to nothing.
 
     Raises PaasError naming a required variable that nobody has set.
     """
+    store = platform.store
+    wanted, before, served = (
+        missing(platform, app, manifest),
+        store.config.get(app),
+        version(platform, app),
+    )
+    store.config.set(app, wanted)
+    try:
+        yield
+    except BaseException:
+        if version(platform, app) == served:
+            now = store.config.get(app)
+            ours = [key for key, value in wanted.items() if now.get(key) == value]
+            store.config.unset(app, [key for key in ours if key not in before])
+            store.config.set(app, {key: before[key] for key in ours if key in before})
+        raise
+
+
+def version(platform: Platform, app: App) -> int | None:
+    """The number of the release that serves."""
+    current = platform.store.releases.current(app)
+    return current.version if current else None
+
+
+def missing(platform: Platform, app: App, manifest: AppManifest) -> dict[str, str]:
+    """What app.json's env asks for and the app does not have: values and secrets."""
     have = platform.store.config.merged(app)
     wanted: dict[str, str] = {}
     for key, entry in manifest.env.items():
@@ -47,8 +74,7 @@ def prepare_config(platform: Platform, app: App, manifest: AppManifest) -> None:
                 f"app.json requires {key}, and it is not set",
                 f"paas config:set {app.name} {key}=...",
             )
-    if any(have.get(key) != value for key, value in wanted.items()):
-        platform.store.config.set(app, wanted)
+    return {key: value for key, value in wanted.items() if have.get(key) != value}
 
 
 # -- tasks ---------------------------------------------------------------------------

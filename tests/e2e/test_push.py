@@ -124,6 +124,22 @@ def test_app_json_sets_secrets_formation_and_runs_its_scripts(platform: Instance
     assert "made" in platform.ok("run", "manifest", "cat", "made.txt")
 
 
+def test_what_app_json_sets_is_taken_back_with_a_deploy_that_fails(platform: Instance):
+    repository = platform.repository("takenback")
+    declared = '"env": {"MODE": {"value": "%s", "sync": true}, "TOKEN": {"generator": "secret"}}'
+    failing = '"scripts": {"dokku": {"predeploy": "exit 3"}}'
+    first = {**PLAIN, "app.json": f"{{{declared % 'one'}, {failing}}}"}
+    assert "exited with code 3" in repository.fail(first)
+    assert platform.ok("config:keys", "takenback").split() == []
+    repository.deploy({"app.json": f"{{{declared % 'two'}}}"})
+    assert platform.ok("config:get", "takenback", "MODE") == "two\n"
+    token = platform.ok("config:get", "takenback", "TOKEN")
+    repository.fail({"app.json": f"{{{declared % 'three'}, {failing}}}"})
+    assert platform.ok("config:get", "takenback", "MODE") == "two\n"
+    assert platform.ok("config:get", "takenback", "TOKEN") == token
+    assert platform.get("takenback", "/env/MODE").text == "two"
+
+
 def test_a_release_task_runs_in_the_new_image_before_the_switch(platform: Instance):
     repository = platform.repository("tasks")
     good = {**PLAIN, "Procfile": "release: echo migrating\nweb: python3 server.py\n"}
