@@ -112,13 +112,13 @@ class Attempt:
 def remember(shop: Workshop, plan: list[LayerPlan]) -> None:
     """Keep the plan: the next push is likely to have the same."""
     text = json.dumps([layer.document for layer in plan])
-    if text != shop.platform.store.properties.get(shop.app, "build", "plan"):
-        shop.platform.store.properties.set(shop.app, "build", "plan", text)
+    if text != shop.platform.store.properties.get(shop.app, *dependencies.LAST_PLAN):
+        shop.platform.store.properties.set(shop.app, *dependencies.LAST_PLAN, text)
 
 
 def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     """The last build's plan with this commit's files, when every layer of it exists."""
-    text = shop.platform.store.properties.get(shop.app, "build", "plan") or "[]"
+    text = shop.platform.store.properties.get(shop.app, *dependencies.LAST_PLAN) or "[]"
     plans = dependencies.plans(json.loads(text))
     found = [(plan, dependencies.find(shop, plan)) for plan in plans]
     if any(layer is None for _, layer in found):

@@ -35,6 +35,7 @@ BUILD_CONFIG = re.compile(
 WHOLE_TREE = "."
 # property: the last layer of each kind that grows, and what it was made of
 BASES = "layer-bases"
+LAST_PLAN = ("build", "plan")  # the property that keeps what the last build planned
 SYSTEM_INSTALLER = "lifecycle/debian.py"
 # a plan is handed to the build as one argument (MAX_ARG_STRLEN, execve(2))
 LAYERS_AT_MOST, PLAN_BYTES = 16, 96 << 10

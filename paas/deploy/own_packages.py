@@ -97,7 +97,22 @@ def renewed(platform: Platform, app: App, image: Image, base: Base, console: Con
         workshop(platform, app, source.nothing(app), config, console, base) as shop,
     ):
         made = {one.layer: dependencies.make(shop, looked_up(shop, one)) for one in old}
+    remember(platform, app, [plan for plan, _ in chain.from_iterable(made.values())])
     return exchanged(image, made)
+
+
+def remember(platform: Platform, app: App, made: Sequence[LayerPlan]) -> None:
+    """Have the next build plan these rather than what it planned last."""
+    kept = platform.store.properties
+    text = kept.get(app, *dependencies.LAST_PLAN) or "[]"
+    new = {asked(plan): plan.document for plan in made}
+    last = [new.get(asked(one), one.document) for one in dependencies.plans(json.loads(text))]
+    kept.set(app, *dependencies.LAST_PLAN, json.dumps(last))
+
+
+def asked(plan: LayerPlan) -> str:
+    """A plan without what it was resolved to."""
+    return json.dumps({**plan.document, "packages": []}, sort_keys=True)
 
 
 def looked_up(shop: Workshop, old: Packages) -> list[LayerPlan]:

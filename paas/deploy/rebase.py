@@ -31,33 +31,43 @@ TIED = {"python3": re.compile(r"(\d+\.\d+)"), "libc6": re.compile(r"(\d+)\.")}
 def rebase(platform: Platform, name: str, console: Console, actor: str) -> Release | None:
     """A release of the app on its stack's newest snapshot; None when it is on that already.
 
-    Raises PaasError when it has to be built again instead, or is not healthy there: then
-    what served goes on serving.
+    Packages of its own are looked up anew in either case: Debian mends those too. Raises
+    PaasError when it has to be built again instead, or is not healthy there: then what served
+    goes on serving.
     """
     with operation(platform, name, console, "a rebase") as app:
         refuse_locked(app)
         current = deployed(platform, app)
         base = base_of(platform, app, current.image)
         old = stack_layers(current.image)
-        if old == base.run:
-            console.step(f"{name} is on the newest {base.name} already")
+        if old == base.run and not own_packages.of_image(current.image):
+            tell_newest(app, base, console)
             return None
         if not old:
             raise PaasError(f"the image of {name} has no stack below it", again(app))
         own_packages.known(app, current.image)
         refuse_unfit(platform, app, base, (old, base.run), console)
         words = f"Rebase onto {base.name} {base.snapshot}".rstrip()
+        words = words if old != base.run else "Rebase onto newer Debian packages"
         with (
             builds.recorded(platform, name, console, BuildKind.DEPLOY, actor),
             noted(platform, name, actor, "deploy", words) as note,
         ):
             config = platform.store.config.merged(app)
             image = moved(platform, app, current.image, base, console)
+            if image.layers == current.image.layers:
+                note.detail = f"{words}: there are none"
+                tell_newest(app, base, console)
+                return None
             console.step(f"Releasing {name}...")
             new = cut(platform, app, image, config, words, actor, console)
             note.detail = f"{new.name}: {words}"
             tail(platform, app, new, console)
         return new
+
+
+def tell_newest(app: App, base: Base, console: Console) -> None:
+    console.step(f"{app.name} is on the newest {base.name} already")
 
 
 def moved(platform: Platform, app: App, image: Image, base: Base, console: Console) -> Image:

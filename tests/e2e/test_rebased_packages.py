@@ -115,6 +115,22 @@ def test_the_next_push_has_the_very_packages_of_the_rebase(platform: Instance, a
     assert layers(platform, app)[:3] == before[:3]
 
 
+def test_newer_packages_come_also_where_the_stack_is_the_newest_already(
+    platform: Instance, app: str, pool: Path
+):
+    before = layers(platform, app)
+    assert "already" in platform.ok("stack:rebase", app)
+    assert layers(platform, app) == before
+    debs.publish(pool, "1.1.1", needs="hello")
+    said = platform.ok("stack:rebase", app)
+    assert f"Installing figlet, {debs.NAME} (3 Debian packages)" in said
+    after = layers(platform, app)
+    assert (after[:2], after[3:]) == (before[:2], before[3:])
+    assert prints(platform, app, "tool") == "set up 1.1.1"
+    platform.ok("ps:rebuild", app)
+    assert layers(platform, app)[:3] == after[:3]
+
+
 def test_packages_without_what_came_with_them_before_are_refused_and_the_app_stays(
     platform: Instance, app: str, pool: Path
 ):
@@ -126,7 +142,7 @@ def test_packages_without_what_came_with_them_before_are_refused_and_the_app_sta
     assert f"{app} cannot be rebased onto {STACK}: it lacks hello".encode() in failed.stderr
     assert f"paas ps:rebuild {app}".encode() in failed.stderr
     assert layers(platform, app) == before
-    assert prints(platform, app, "tool") == "set up 1.1"
+    assert prints(platform, app, "tool") == "set up 1.1.1"
     assert platform.get(app).text == "hello"
 
 
