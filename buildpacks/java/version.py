@@ -3,11 +3,11 @@
 import os
 import re
 
-from lifecycle import debian, say
+from lifecycle import debian, say, suite
 from lifecycle.say import Failure
 
-AVAILABLE = (21, 25)  # in the stack's Debian
-DEFAULT = 21
+AVAILABLE = suite.versions().java
+DEFAULT = AVAILABLE[0]
 MAVEN = "3.9.16"
 PROPERTIES = "system.properties"
 NUMBER = re.compile(r"(?:1\.)?(\d+)(?:[._]\d+)*")

@@ -3,11 +3,12 @@
 import os
 from typing import Any
 
+from lifecycle import suite
 from lifecycle.say import Failure
 
 from php import manifest
 
-VERSION = "8.4"  # of the stack's suite
+VERSION = suite.versions().php
 # what most apps want is there for all, so that they share one layer
 USUAL = ("bcmath", "curl", "gd", "intl", "mbstring", "mysql", "pgsql", "sqlite3", "xml", "zip")
 BASE = ("fpm", "cli")

@@ -4,10 +4,10 @@ import glob
 import os
 import re
 
-from lifecycle import say
+from lifecycle import say, suite
 from lifecycle.say import Failure
 
-DEBIAN = "3.3"  # of the stack's suite
+DEBIAN = suite.versions().ruby
 LOCKED = re.compile(r"^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)", re.MULTILINE)
 DECLARED = re.compile(r"""^\s*ruby\s+["']\s*([~>=<]*)\s*(\d+\.\d+(?:\.\d+)?)["']""", re.MULTILINE)
 VERSION = re.compile(r"(?:ruby-)?(\d+\.\d+(?:\.\d+)?)")
@@ -18,7 +18,7 @@ CACHE = "vendor/cache/"
 
 
 class Ruby:
-    """The Ruby asked for, and the file that asks for it; `3.3` is Debian's own."""
+    """The Ruby asked for, and the file that asks for it; Debian's own has no patch release."""
 
     def __init__(self, text: str, file: str) -> None:
         self.asked = text

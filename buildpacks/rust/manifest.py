@@ -5,9 +5,10 @@ import re
 import tomllib
 from typing import Any
 
+from lifecycle import suite
 from lifecycle.say import Failure
 
-DEBIAN = "1.85"  # of the stack's suite
+DEBIAN = suite.versions().rust
 TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
 CHANNEL = re.compile(r"stable|beta|nightly(-\d{4}-\d\d-\d\d)?|\d+\.\d+(\.\d+)?")
 

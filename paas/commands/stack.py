@@ -161,13 +161,17 @@ def update(context: Context, name: str | None, every: bool, dry: bool) -> None:
 
 def make(context: Context, name: str, recipe: Recipe) -> None:
     platform, console = context.platform, context.console
+    former = platform.store.stacks.current(name)
     made = snapshots.make(platform, name, recipe, console, context.caller.name)
     if made is None:
         console.heading(f"{name} is up to date")
         return
     context.record("stack", f"Make {name} {made.id}")
     console.heading(f"{name} {made.id} is made; the next builds take it")
-    console.detail("Move apps onto it without building them again: paas stack:rebase --all")
+    if former or name == USUAL:
+        console.detail("Move apps onto it without building them again: paas stack:rebase --all")
+    else:
+        console.detail(f"Have an app built on it: paas buildpacks:set-property APP stack {name}")
 
 
 def tell_pending(context: Context, name: str) -> None:

@@ -15,13 +15,14 @@ from paas import settings
 from paas.console import Console
 from paas.deploy.source import SYMLINK
 from paas.errors import PaasError
-from paas.image import durable, package_records, provenance, sbom
+from paas.image import durable, mirrors, package_records, provenance, sbom
 from paas.image.errands import Errands
 from paas.image.package_records import Package
 from paas.image.sbom import Subject
 from paas.model.app import App
 from paas.model.oci_export import Attach, Attachment, encoded
 from paas.model.release import Image, Layer, Release
+from paas.model.stack import PREFIX
 from paas.platform import Platform
 from paas.version import VERSION
 
@@ -38,7 +39,16 @@ def bill(platform: Platform, app: App, release: Release, console: Console) -> st
     found = sbom.seen(inventories(platform, image.layers, console))
     found += [*runtimes(image), *crates(platform, app, image)]
     subject = Subject(app.name, release.name, image.id, release.created_at, image.commit)
-    return sbom.document(subject, found, platform.stack.suite, VERSION)
+    return sbom.document(subject, found, suite(platform, image), VERSION)
+
+
+def suite(platform: Platform, image: Image) -> str:
+    """Debian's suite that an image stands on, as the stack's own layer says; else the usual one."""
+    for layer in image.layers[:1]:
+        if layer.id.startswith(PREFIX):
+            path = platform.layers.path(layer)
+            return mirrors.codename(path / "usr/lib") or platform.stack.suite
+    return platform.stack.suite
 
 
 def statement(

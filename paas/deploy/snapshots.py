@@ -4,9 +4,11 @@ One of the usual suite is a layer over the usual stack: what has changed since, 
 recipe's own packages. Touches: Debian's mirror, through image/debian.
 """
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +19,15 @@ from paas.console import Console
 from paas.deploy import materials
 from paas.deploy.stacks import USUAL
 from paas.errors import PaasError
-from paas.image import debian, tools
+from paas.image import apt_words, debian, tools
 from paas.model import moments
 from paas.model.release import Layer
 from paas.model.stack import PREFIX, Recipe, Snapshot
 from paas.platform import Platform
 
 PENDING = ("stack", "pending")
+PYTHON = re.compile(r"Inst python3 \((?:\d+:)?(\d+)\.(\d+)")
+PYTHON_AT_LEAST = (3, 11)  # what buildpacks/lifecycle is written for
 Finish = Callable[[Path], None]
 
 
@@ -51,7 +55,8 @@ def make(
             now = datetime.now(UTC)
             identity = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
             try:
-                run, build = layers(platform, name, recipe, identity, console)
+                with apt_words.explained(recipe.suite or platform.stack.suite):
+                    run, build = layers(platform, name, recipe, identity, console)
             except BaseException:
                 discard(platform, identity)
                 console.check_cancelled()
@@ -86,9 +91,11 @@ def layers(
 
     try:
         known = usual_build / debian.LISTS
-        work = Work(ids["run"], usual.run_layers, recipe.run, known, finish_run, ask=True)
-        run = over(platform, work, console)
         packages = (*recipe.run, *recipe.build)
+        work = Work(
+            ids["run"], usual.run_layers, recipe.run, known, finish_run, ask=True, later=packages
+        )
+        run = over(platform, work, console)
         work = Work(ids["build"], usual.build_layers, packages, lists, finish_build)
         build = over(platform, work, console)
     finally:
@@ -100,7 +107,7 @@ def layers(
 class Work:
     """A layer to be made over others, with further packages.
 
-    lists: apt's to begin with; ask: the mirror for newer ones.
+    lists: apt's to begin with; ask: the mirror for newer ones. later: packages of layers above.
     """
 
     layer_id: str
@@ -109,6 +116,7 @@ class Work:
     lists: Path
     finish: Finish
     ask: bool = False
+    later: Sequence[str] = ()
 
 
 def over(platform: Platform, work: Work, console: Console) -> Layer:
@@ -119,7 +127,15 @@ def over(platform: Platform, work: Work, console: Console) -> Layer:
     suite, runner, say = platform.stack.suite, Watched(console), console.detail
     try:
         with debian.brought_up(
-            suite, paths, upper, work.packages, work.lists, runner, say, ask=work.ask
+            suite,
+            paths,
+            upper,
+            work.packages,
+            work.lists,
+            runner,
+            say,
+            ask=work.ask,
+            later=work.later,
         ) as root:
             work.finish(root)
         return platform.layers.adopt(upper, work.layer_id, 0)
@@ -133,20 +149,34 @@ def from_nothing(
 ) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """A stack of another suite: nothing of the usual one is in it."""
     layers, runner, suite = platform.layers, Watched(console), recipe.suite
+    run_packages, build_packages = (*debian.RUN, *recipe.run), (*debian.BUILD, *recipe.build)
     run_upper, build_upper, aside = (layers.new_upper(0) for _ in range(3))
-    lists = aside / "lists"
+    lists, say = aside / "lists", console.detail
     try:
-        packages = (*debian.RUN, *recipe.run)
-        debian.install_run(suite, run_upper, lists, runner, console.detail, packages)
-        run = layers.adopt(run_upper, ids["run"], 0)
-        tools.fetch(build_upper, runner, console.detail)
-        packages = (*debian.BUILD, *recipe.build)
+        packages = (*run_packages, *build_packages)
+        refuse_old(suite, debian.trial(suite, aside, packages, runner, say))
+        with ThreadPoolExecutor(1, thread_name_prefix="tools") as beside:
+            fetched = beside.submit(tools.fetch, build_upper, runner, say)
+            debian.install_run(suite, run_upper, lists, runner, say, run_packages)
+            run = layers.adopt(run_upper, ids["run"], 0)
+            fetched.result()
         path = layers.path(run)
-        debian.install_build(suite, path, build_upper, lists, runner, console.detail, packages)
+        debian.install_build(suite, path, build_upper, lists, runner, say, build_packages)
         return (run,), (run, layers.adopt(build_upper, ids["build"], 0))
     finally:
         for upper in (run_upper, build_upper, aside):
             layers.discard(upper)
+
+
+def refuse_old(suite: str, installed: Sequence[str]) -> None:
+    """PaasError for a suite whose Python is too old to run builds; installed: apt's words."""
+    for line in installed:
+        if (match := PYTHON.match(line)) and (int(match[1]), int(match[2])) < PYTHON_AT_LEAST:
+            needed = ".".join(map(str, PYTHON_AT_LEAST))
+            raise PaasError(
+                f"{suite} has Python {match[1]}.{match[2]}, and builds need {needed} or newer",
+                "name bookworm or a newer suite",
+            )
 
 
 def note_status(new_run: Path, usual_run: Path, root: Path) -> None:
@@ -158,15 +188,19 @@ def note_status(new_run: Path, usual_run: Path, root: Path) -> None:
 
 
 def unchanged(platform: Platform, made: Snapshot, console: Console) -> bool:
-    """Whether the builds' variant has the very packages that it has now: the run variant's too."""
+    """Whether both variants have the very packages that they have now."""
     now = platform.store.stacks.current(made.name)
     if now is None and made.name != USUAL:
         return False
-    build = now.build if now else platform.stack.build_layers
-    if not all(platform.layers.find(layer.id) for layer in build):
+    usual = platform.stack
+    before = (now.run, now.build) if now else (usual.run_layers, usual.build_layers)
+    if not all(platform.layers.find(layer.id) for layer in (*before[0], *before[1])):
         return False
-    before = materials.debian_packages(platform, build, console)
-    return before == materials.debian_packages(platform, made.build, console)
+    return all(
+        materials.debian_packages(platform, old, console)
+        == materials.debian_packages(platform, new, console)
+        for old, new in zip(before, (made.run, made.build), strict=True)
+    )
 
 
 def discard(platform: Platform, identity: str) -> None:
@@ -188,7 +222,8 @@ def pending(platform: Platform, name: str, console: Console) -> list[str]:
     console.step(f"Asking Debian for updates of {name}")
     upper = platform.layers.new_upper(0)
     try:
-        lines = debian.pending(suite, paths, upper, Watched(console))
+        with apt_words.explained(suite):
+            lines = debian.pending(suite, paths, upper, Watched(console))
     except BaseException:
         console.check_cancelled()
         raise

@@ -59,6 +59,7 @@ PRIVILEGED = stat.S_ISUID | stat.S_ISGID
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 PROXY = re.compile(r'^(Acquire::https?::(?:[\w.-]+::)?(?:Proxy|CAInfo)) "(.+)";$', re.MULTILINE)
+UPDATE = ("update", "--error-on=any")  # else a mirror that is away would have nothing new
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
 
 Progress = Callable[[str], None]
@@ -73,19 +74,35 @@ def install_run(
     packages: Sequence[str] = RUN,
 ) -> None:
     """Fill an upper with the run variant; apt's package lists are left in `lists`."""
-    if not KEYRING.exists():
-        raise PaasError(f"{KEYRING} is missing", "apt-get install debian-archive-keyring")
     aside = TemporaryDirectory(dir=upper.parent.parent)
     with aside as base, volatile_overlay((Path(base),), upper) as root:
         configuration = lists.with_name("slim")
         configuration.write_text("".join(f"path-exclude=/usr/share/{d}/*\n" for d in UNWANTED))
-        sources = mirrors.of_host().sources(suite, KEYRING)
+        sources = signed_sources(suite)
         command = bootstrap(suite, root, packages, sources, configuration, proxies(runner))
         follow(runner, command, lambda line: stage(line, progress))
     shutil.rmtree(lists, ignore_errors=True)
     (upper / LISTS).rename(lists)
     furnish(upper, sources)
     finish(upper)
+
+
+def trial(
+    suite: str, aside: Path, packages: Sequence[str], runner: Runner, progress: Progress
+) -> list[str]:
+    """What apt would install for all of these from nothing, as it says it; nothing is downloaded.
+
+    Some seconds, in place of minutes until a name is found to be none. CommandFailed has why not.
+    """
+    progress(f"Asking Debian for the packages of {suite}")
+    sources = signed_sources(suite)
+    command = bootstrap(suite, aside / "trial", packages, sources, None, proxies(runner))
+    said: list[str] = []
+    try:
+        follow(runner, command, said.append)
+    finally:
+        shutil.rmtree(aside / "trial", ignore_errors=True)
+    return [line for line in said if line.startswith("Inst ")]
 
 
 def install_build(
@@ -144,15 +161,22 @@ def installed(
         if lists.is_dir():
             shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
         else:
-            follow(runner, (*inside, "update"), ignored)
+            follow(runner, (*inside, *UPDATE), ignored)
         follow(runner, (*inside, "install", *packages), lambda line: stage(line, progress))
         yield root
     finish(upper)
 
 
+def signed_sources(suite: str) -> tuple[str, ...]:
+    """Lines of a sources.list with a suite from this host's mirrors, signed by Debian."""
+    if not KEYRING.exists():
+        raise PaasError(f"{KEYRING} is missing", "apt-get install debian-archive-keyring")
+    return mirrors.of_host().sources(suite, KEYRING)
+
+
 def apt_inside(root: Path, suite: str, runner: Runner) -> tuple[str, ...]:
     """The start of an apt-get command that works on an inhabited root, from this host's mirrors."""
-    (root / "run/sources.list").write_text("\n".join(mirrors.of_host().sources(suite, KEYRING)))
+    (root / "run/sources.list").write_text("\n".join(signed_sources(suite)))
     apt = ("apt-get", "--yes", *apt_options(proxies(runner)))
     return (*APART, f"--root={root}", "--mount-proc", *apt)
 
@@ -168,16 +192,19 @@ def brought_up(
     progress: Progress,
     *,
     ask: bool,
+    later: Sequence[str] = (),
 ) -> Iterator[Path]:
     """The root of an upper over others, bottom first, all in it as new as apt's lists say.
 
     packages: further ones to install. ask: the mirror for what is newer than the lists.
+    later: packages that layers above will have, so that those that are none are told now.
     """
     with volatile_overlay(lower, upper) as root, inhabited(root):
         inside = apt_inside(root, suite, runner)
         shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
         if ask:
-            follow(runner, (*inside, "update"), ignored)
+            follow(runner, (*inside, *UPDATE), ignored)
+            follow(runner, (*inside, "--simulate", "install", *packages, *later), ignored)
         follow(runner, (*inside, "dist-upgrade"), lambda line: stage(line, progress))
         if packages:
             follow(runner, (*inside, "install", *packages), lambda line: stage(line, progress))
@@ -189,7 +216,7 @@ def pending(suite: str, lower: Sequence[Path], upper: Path, runner: Runner) -> l
     """What apt would bring up to date in a root, as it says it; the upper is of no use after."""
     with volatile_overlay(lower, upper) as root, inhabited(root):
         inside = apt_inside(root, suite, runner)
-        follow(runner, (*inside, "update"), ignored)
+        follow(runner, (*inside, *UPDATE), ignored)
         said: list[str] = []
         follow(runner, (*inside, "--simulate", "dist-upgrade"), said.append)
     return [line for line in said if line.startswith("Inst ")]
@@ -200,17 +227,22 @@ def bootstrap(
     root: Path,
     packages: Sequence[str],
     sources: Sequence[str],
-    configuration: Path,
+    configuration: Path | None,
     proxy: dict[str, str],
 ) -> tuple[str, ...]:
-    """The mmdebstrap command. Its own filter of paths is slow, so dpkg's is set afterwards."""
+    """The mmdebstrap command; without a configuration it only tells what it would install.
+
+    Its own filter of paths is slow, so dpkg's is set afterwards.
+    """
     options = {"APT::Install-Recommends": "false", "Acquire::Languages": "none", **proxy}
     return (
         *(*APART, "--mount-proc", "mmdebstrap", "--mode=root", "--format=directory"),
         *("--variant=apt", f"--keyring={KEYRING}", "--skip=cleanup/apt/lists"),
         *(f'--aptopt={name} "{value}"' for name, value in options.items()),
         "--dpkgopt=force-unsafe-io",
-        f"--extract-hook=upload {configuration} /etc/dpkg/dpkg.cfg.d/slim",
+        f"--extract-hook=upload {configuration} /etc/dpkg/dpkg.cfg.d/slim"
+        if configuration
+        else "--simulate",
         f"--include={','.join(packages)}",
         *(suite, str(root), *sources),
     )
@@ -285,7 +317,7 @@ def follow(runner: Runner, command: tuple[str, ...], each_line: Callable[[str], 
     process = runner.spawn(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**QUIET, **env}
     )
-    tail: deque[str] = deque(maxlen=20)
+    tail: deque[str] = deque(maxlen=60)
     try:
         for raw in process.stdout or ():
             line = raw.decode(errors="replace").rstrip()

@@ -41,11 +41,11 @@ class Mirrors:
 
 def of_host(etc: Path = Path("/etc")) -> Mirrors:
     """The mirrors in the host's own apt sources; Debian's where it names none."""
-    codename = host_codename(etc)
+    own = codename(etc)
     known = list(entries(etc))
     return Mirrors(
-        best(known, codename, "/debian") or ARCHIVE,
-        best(known, f"{codename}-security", "/debian-security") or SECURITY,
+        best(known, own, "/debian") or ARCHIVE,
+        best(known, f"{own}-security", "/debian-security") or SECURITY,
     )
 
 
@@ -56,10 +56,10 @@ def best(known: list[Entry], suite: str, ending: str) -> str | None:
     return fitting[0].uri if fitting else None
 
 
-def host_codename(etc: Path) -> str:
-    """`bookworm`; "" where os-release does not say."""
+def codename(folder: Path) -> str:
+    """`bookworm`; "" where the os-release in a folder does not say."""
     try:
-        text = (etc / "os-release").read_text()
+        text = (folder / "os-release").read_text()
     except FileNotFoundError:
         return ""
     match = re.search(r'^VERSION_CODENAME="?([a-z]+)"?$', text, re.MULTILINE)
