@@ -1,10 +1,10 @@
 """Snapshots: stacks made again, from Debian's archive as it is now; old ones stay while used.
 
-One of the usual suite is a layer over the usual stack: what has changed since, and the
-recipe's own packages. Touches: Debian's mirror, through image/debian.
+One is a layer over the usual stack, or over one of another suite that the first snapshot of
+that suite makes: what has changed since, and the recipe's own packages. Touches: Debian's
+mirror, through image/debian.
 """
 
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -26,8 +26,6 @@ from paas.model.stack import PREFIX, Recipe, Snapshot
 from paas.platform import Platform
 
 PENDING = ("stack", "pending")
-PYTHON = re.compile(r"Inst python3 \((?:\d+:)?(\d+)\.(\d+)")
-PYTHON_AT_LEAST = (3, 11)  # what buildpacks/lifecycle is written for
 Finish = Callable[[Path], None]
 
 
@@ -71,15 +69,22 @@ def make(
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What snapshots lie upon: a suite of Debian as it was when it was made, both variants."""
+
+    suite: str
+    run: tuple[Layer, ...]
+    build: tuple[Layer, ...]
+
+
 def layers(
     platform: Platform, name: str, recipe: Recipe, identity: str, console: Console
 ) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """The layers of the run and of the build variant."""
     ids = {variant: f"{PREFIX}{name}-{variant}-{identity}" for variant in ("run", "build")}
-    usual = platform.stack
-    if recipe.suite not in ("", usual.suite):
-        return from_nothing(platform, recipe, ids, console)
-    usual_run, usual_build = (platform.layers.path(layer) for layer in usual.build_layers)
+    ground = ground_of(platform, recipe, identity, console)
+    ground_run, ground_build = (platform.layers.path(layer) for layer in ground.build)
     aside = platform.layers.new_upper(0)
     lists = aside / "lists"
 
@@ -87,20 +92,17 @@ def layers(
         shutil.move(root / debian.LISTS, lists)
 
     def finish_build(root: Path) -> None:
-        note_status(platform.layers.path(run), usual_run, root)
+        note_status(platform.layers.path(run), ground_run, root)
 
     try:
-        known = usual_build / debian.LISTS
-        packages = (*recipe.run, *recipe.build)
-        work = Work(
-            ids["run"], usual.run_layers, recipe.run, known, finish_run, ask=True, later=packages
-        )
-        run = over(platform, work, console)
-        work = Work(ids["build"], usual.build_layers, packages, lists, finish_build)
-        build = over(platform, work, console)
+        packages, known = (*recipe.run, *recipe.build), ground_build / debian.LISTS
+        work = Work(ids["run"], ground.run, recipe.run, known, finish_run, ask=True, later=packages)
+        run = over(platform, ground.suite, work, console)
+        work = Work(ids["build"], ground.build, packages, lists, finish_build)
+        build = over(platform, ground.suite, work, console)
     finally:
         platform.layers.discard(aside)
-    return (*usual.run_layers, run), (*usual.build_layers, build)
+    return (*ground.run, run), (*ground.build, build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,12 @@ class Work:
     later: Sequence[str] = ()
 
 
-def over(platform: Platform, work: Work, console: Console) -> Layer:
+def over(platform: Platform, suite: str, work: Work, console: Console) -> Layer:
     """A layer that brings those below up to date, with further packages."""
     console.check_cancelled()
     upper = platform.layers.new_upper(0)
     paths = [platform.layers.path(layer) for layer in work.below]
-    suite, runner, say = platform.stack.suite, Watched(console), console.detail
+    runner, say = Watched(console), console.detail
     try:
         with debian.brought_up(
             suite,
@@ -144,45 +146,53 @@ def over(platform: Platform, work: Work, console: Console) -> Layer:
         raise
 
 
-def from_nothing(
-    platform: Platform, recipe: Recipe, ids: dict[str, str], console: Console
-) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-    """A stack of another suite: nothing of the usual one is in it."""
+def ground_of(platform: Platform, recipe: Recipe, identity: str, console: Console) -> Ground:
+    """The usual stack, or one of the recipe's suite, made before or now."""
+    usual = platform.stack
+    if recipe.suite in ("", usual.suite):
+        return Ground(usual.suite, usual.run_layers, usual.build_layers)
+    return made_before(platform, recipe.suite) or from_nothing(platform, recipe, identity, console)
+
+
+def made_before(platform: Platform, suite: str) -> Ground | None:
+    """What the newest snapshot of a suite lies upon, if this version made it and it is here."""
+    usual = platform.stack.digest
+    for one in sorted(platform.store.stacks.list(), key=lambda one: one.made_at, reverse=True):
+        mine = one.recipe.suite == suite and one.digest == one.recipe.digest(usual)
+        run, build = one.run[:-1], one.build[:-1]
+        if mine and run and all(platform.layers.find(layer.id) for layer in build):
+            return Ground(suite, run, build)
+    return None
+
+
+def from_nothing(platform: Platform, recipe: Recipe, identity: str, console: Console) -> Ground:
+    """A suite's ground, with nothing of the usual stack in it; the recipe's own packages are tried.
+
+    Its layers' names are no snapshot's: no stack has two dashes in its name.
+    """
     layers, runner, suite = platform.layers, Watched(console), recipe.suite
-    run_packages, build_packages = (*debian.RUN, *recipe.run), (*debian.BUILD, *recipe.build)
+    ids = {variant: f"{PREFIX}{suite}--{variant}-{identity}" for variant in ("run", "build")}
     run_upper, build_upper, aside = (layers.new_upper(0) for _ in range(3))
     lists, say = aside / "lists", console.detail
     try:
-        packages = (*run_packages, *build_packages)
-        refuse_old(suite, debian.trial(suite, aside, packages, runner, say))
+        packages = (*debian.RUN, *debian.BUILD, *recipe.run, *recipe.build)
+        debian.trial(suite, aside, packages, runner, say)
         with ThreadPoolExecutor(1, thread_name_prefix="tools") as beside:
             fetched = beside.submit(tools.fetch, build_upper, runner, say)
-            debian.install_run(suite, run_upper, lists, runner, say, run_packages)
+            debian.install_run(suite, run_upper, lists, runner, say)
             run = layers.adopt(run_upper, ids["run"], 0)
             fetched.result()
-        path = layers.path(run)
-        debian.install_build(suite, path, build_upper, lists, runner, say, build_packages)
-        return (run,), (run, layers.adopt(build_upper, ids["build"], 0))
+        debian.install_build(suite, layers.path(run), build_upper, lists, runner, say)
+        return Ground(suite, (run,), (run, layers.adopt(build_upper, ids["build"], 0)))
     finally:
         for upper in (run_upper, build_upper, aside):
             layers.discard(upper)
 
 
-def refuse_old(suite: str, installed: Sequence[str]) -> None:
-    """PaasError for a suite whose Python is too old to run builds; installed: apt's words."""
-    for line in installed:
-        if (match := PYTHON.match(line)) and (int(match[1]), int(match[2])) < PYTHON_AT_LEAST:
-            needed = ".".join(map(str, PYTHON_AT_LEAST))
-            raise PaasError(
-                f"{suite} has Python {match[1]}.{match[2]}, and builds need {needed} or newer",
-                "name bookworm or a newer suite",
-            )
-
-
-def note_status(new_run: Path, usual_run: Path, root: Path) -> None:
+def note_status(new_run: Path, ground_run: Path, root: Path) -> None:
     """What both variants have, where an app's own packages are resolved (lifecycle/debian.py)."""
     changed = new_run / debian.STATUS
-    source = changed if changed.is_file() else usual_run / debian.STATUS
+    source = changed if changed.is_file() else ground_run / debian.STATUS
     shutil.copyfile(source, root / f"{debian.STATUS}-run")
     shutil.copyfile(root / debian.STATUS, root / f"{debian.STATUS}-build")
 

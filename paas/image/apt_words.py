@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from paas.errors import CommandFailed, PaasError
+from paas.image import debian
 
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 UNKNOWN = re.compile(
@@ -63,7 +64,13 @@ def reason(said: str, suite: str) -> PaasError | None:
 
 def about_packages(said: str, suite: str) -> PaasError | None:
     """Names that are none, packages that exclude each other, or whatever else apt says."""
-    if names := [next(filter(None, groups)) for groups in UNKNOWN.findall(said)]:
+    names = [next(filter(None, groups)) for groups in UNKNOWN.findall(said)]
+    if own := sorted({*names} & {*debian.RUN, *debian.BUILD}):
+        return PaasError(
+            f"no stack can be made of {suite}: it has no {', '.join(own)}",
+            "name another suite of Debian; bookworm and trixie do",
+        )
+    if names:
         return PaasError(
             f"{suite} has no package {', '.join(dict.fromkeys(names))}"[:LONGEST],
             f"packages are named otherwise in other suites: look for it in packages.debian.org/"

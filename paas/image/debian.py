@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from paas import settings
 from paas.command import Runner
 from paas.errors import CommandFailed, PaasError
-from paas.image import mirrors, mounts
+from paas.image import mirrors, mounts, package_lists
 from paas.model.container import APP_UID
 
 # fmt: off
@@ -71,7 +71,6 @@ def install_run(
     lists: Path,
     runner: Runner,
     progress: Progress,
-    packages: Sequence[str] = RUN,
 ) -> None:
     """Fill an upper with the run variant; apt's package lists are left in `lists`."""
     aside = TemporaryDirectory(dir=upper.parent.parent)
@@ -79,7 +78,7 @@ def install_run(
         configuration = lists.with_name("slim")
         configuration.write_text("".join(f"path-exclude=/usr/share/{d}/*\n" for d in UNWANTED))
         sources = signed_sources(suite)
-        command = bootstrap(suite, root, packages, sources, configuration, proxies(runner))
+        command = bootstrap(suite, root, RUN, sources, configuration, proxies(runner))
         follow(runner, command, lambda line: stage(line, progress))
     shutil.rmtree(lists, ignore_errors=True)
     (upper / LISTS).rename(lists)
@@ -89,20 +88,18 @@ def install_run(
 
 def trial(
     suite: str, aside: Path, packages: Sequence[str], runner: Runner, progress: Progress
-) -> list[str]:
-    """What apt would install for all of these from nothing, as it says it; nothing is downloaded.
+) -> None:
+    """Have apt look whether all of these can be installed from nothing, without a download.
 
     Some seconds, in place of minutes until a name is found to be none. CommandFailed has why not.
     """
     progress(f"Asking Debian for the packages of {suite}")
     sources = signed_sources(suite)
     command = bootstrap(suite, aside / "trial", packages, sources, None, proxies(runner))
-    said: list[str] = []
     try:
-        follow(runner, command, said.append)
+        follow(runner, command, ignored)
     finally:
         shutil.rmtree(aside / "trial", ignore_errors=True)
-    return [line for line in said if line.startswith("Inst ")]
 
 
 def install_build(
@@ -112,15 +109,14 @@ def install_build(
     lists: Path,
     runner: Runner,
     progress: Progress,
-    packages: Sequence[str] = BUILD,
 ) -> None:
     """Add the build variant's packages to an upper over the run layer.
 
     Apt's lists stay in it, and copies of both variants' status: buildpacks/lifecycle/debian.py
     asks them what an app's own packages need, whatever lies above.
     """
-    progress(f"Installing {len(packages)} packages that builds need")
-    with installed(suite, packages, run, upper, lists, runner, progress) as root:
+    progress(f"Installing {len(BUILD)} packages that builds need")
+    with installed(suite, BUILD, run, upper, lists, runner, progress) as root:
         shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
         shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
 
@@ -201,7 +197,7 @@ def brought_up(
     """
     with volatile_overlay(lower, upper) as root, inhabited(root):
         inside = apt_inside(root, suite, runner)
-        shutil.copytree(lists, root / LISTS, dirs_exist_ok=True)
+        package_lists.renew(lists, root / LISTS)
         if ask:
             follow(runner, (*inside, *UPDATE), ignored)
             follow(runner, (*inside, "--simulate", "install", *packages, *later), ignored)
@@ -253,6 +249,7 @@ def apt_options(proxy: dict[str, str]) -> tuple[str, ...]:
     options = {
         "APT::Install-Recommends": "false",
         "APT::Keep-Downloaded-Packages": "false",
+        "Acquire::Languages": "none",
         "Dir::Cache::pkgcache": "",
         "Dir::Cache::srcpkgcache": "",
         "Acquire::https::CAInfo": f"/run/{CERTIFICATES.name}",

@@ -164,7 +164,9 @@ class Instance:
             timeout=120,
         )
 
-    def paas(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def paas(
+        self, *argv: str, stdin: bytes = b"", timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[bytes]:
         """The local client."""
         return subprocess.run(
             [str(self.checkout / "bin" / "paas"), *argv],
@@ -172,12 +174,12 @@ class Instance:
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=timeout_s,
         )
 
-    def ok(self, *argv: str, stdin: bytes = b"") -> str:
+    def ok(self, *argv: str, stdin: bytes = b"", timeout_s: float = 120) -> str:
         """The local client's output; fails the test when the command fails."""
-        done = self.paas(*argv, stdin=stdin)
+        done = self.paas(*argv, stdin=stdin, timeout_s=timeout_s)
         assert done.returncode == 0, (argv, done.stdout.decode(), done.stderr.decode())
         return done.stdout.decode()
 

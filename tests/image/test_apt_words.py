@@ -40,6 +40,7 @@ E: Unable to correct problems, you have held broken packages.
         (AWAY, "Connection refused", "proxies in /etc/apt"),
         (EXPIRED, "of bookworm has expired: http://deb.debian.org", "check this machine's clock"),
         (UNKNOWN, "bookworm has no package no-such-pkg, gone", "packages.debian.org/bookworm"),
+        ("E: Unable to locate package libffi8\n", "no stack can be made of bookworm", "trixie do"),
         (UNMET, "cannot be installed together: exim4-daemon-light : Conflicts:", "leave out"),
         ("dpkg: error: write: No space left on device\n", "the disk is full", "free some space"),
         ("E: Sub-process dpkg returned an error code (1)\n", "returned an error code", "again"),

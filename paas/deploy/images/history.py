@@ -7,7 +7,10 @@ from paas.model.release import Image, Layer
 
 # what the names of our own layers say (image/stack, deploy/dependencies, deploy/build)
 NAMES = (
-    (re.compile(r"stack-([a-z]+)-(run|build|tools)-"), "Debian {0}, the {1} stack"),
+    (
+        re.compile(r"stack-([a-z0-9-]*[a-z0-9])-{1,2}(run|build|tools)-"),
+        "Debian: {0}, the {1} stack",
+    ),
     (re.compile(r"source-"), "the app's files, as its buildpacks left them"),
     (re.compile(r"predeploy-"), "what the predeploy script wrote"),
     (re.compile(r"commit-"), "what a running container had changed"),
