@@ -13,7 +13,7 @@ from paas.model.occasion import RetireFailed
 from paas.platform import Platform
 
 log = logging.getLogger(__name__)
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S, AT_LAST_S = 0.1, 0.5  # long drains are looked at more seldom
 # a request sent on its way just before the switch may still be about to connect
 QUIET_S = 1.0
 
@@ -60,10 +60,10 @@ def drain(platform: Platform, container: Container, patience_s: float) -> None:
     The proxy closes its idle connections to a peer without requests after a few
     seconds, so what stays longer is a request, a stream or a websocket.
     """
-    now = busy_at = time.monotonic()
+    began = now = busy_at = time.monotonic()
     deadline = now + patience_s
     while now < min(deadline, busy_at + QUIET_S):
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(min(AT_LAST_S, max(LOOK_EVERY_S, (now - began) / 10)))
         now = time.monotonic()
         found = platform.engine.get(container.id)
         if found is None or not found.running:

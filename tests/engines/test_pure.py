@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -289,11 +290,26 @@ def test_both_kinds_of_cgroups_are_read(tmp_path: Path, files: dict[str, str]) -
     assert cgroups.memory_kills("zzzzzzzzzz") == 0
 
 
-def test_sockets_are_read_as_people_write_them() -> None:
-    line = "0: 0100007F:1388 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0 1 1"
-    assert sockets.parse(line) == sockets.Socket("127.0.0.1", 5000, sockets.LISTENING)
-    assert sockets.readable("00000000000000000000000000000000") == "::"
-    assert sockets.readable("0000000000000000FFFF0000050000DD") == "221.0.0.5"
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::ffff:127.0.0.1", "127.0.0.1")],
+)
+def test_sockets_are_told_as_people_write_them(address: str, shown: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as server:
+        server.bind((address, 0))
+        port = server.getsockname()[1]
+        server.listen()
+        assert (shown, port) in sockets.listening(os.getpid())
+        assert sockets.connections(os.getpid(), port) == 0
+        with socket.create_connection((address, port)), server.accept()[0]:
+            assert sockets.connections(os.getpid(), port) == 1
+    assert (shown, port) not in sockets.listening(os.getpid())
+
+
+def test_sockets_of_nobody_are_none() -> None:
+    assert sockets.listening(1 << 22) == []
+    assert sockets.connections(1 << 22, 80) == 0
 
 
 def test_disk_usage_counts_blocks_and_entries_and_hard_links_once(tmp_path: Path) -> None:
