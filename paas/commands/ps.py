@@ -52,9 +52,8 @@ def scale(
         return
     wanted = dict(counts)
     check_room(context, app, wanted)
-    for kind, count in wanted.items():
-        context.console.step(f"Scaling {app.name} {kind} to {count}")
     if skip_deploy:
+        operations.tell_scale(app.name, wanted, context.console)
         before = context.platform.store.formation.get(app).counts
         shown = " ".join(f"{kind}={count}" for kind, count in wanted.items())
         context.platform.store.formation.set(app, {**before, **wanted})

@@ -10,7 +10,7 @@ EXAMPLES = (
 
 
 def cause(listening: Sequence[tuple[str, int]], port: int) -> str:
-    """What a process does instead of listening on the port, by what /proc/net/tcp says of it."""
+    """What a process does instead of listening on the port, by the sockets it listens on."""
     if not listening:
         return "it listens on no port yet"
     if inward := [place for place in listening if place[1] == port and is_loopback(place[0])]:
