@@ -53,9 +53,9 @@ def scale(
     wanted = dict(counts)
     check_room(context, app, wanted)
     if skip_deploy:
-        operations.tell_scale(app.name, wanted, context.console)
         before = context.platform.store.formation.get(app).counts
         shown = " ".join(f"{kind}={count}" for kind, count in wanted.items())
+        context.console.step(f"Scaling {app.name} from the next deploy on: {shown}")
         context.platform.store.formation.set(app, {**before, **wanted})
         context.record("ps", f"Scale {shown}, from the next deploy on", app)
     else:

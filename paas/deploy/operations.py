@@ -85,7 +85,8 @@ def scale(
         if any(count > formation.count(kind) for kind, count in counts.items()):
             room.admit(platform, name, f"scaling {name} up", console)
         failpoint("scale.begin")
-        tell_scale(name, counts, console)
+        for kind, count in counts.items():
+            console.step(f"Scaling {name} {kind} to {count}")
         try:
             platform.store.formation.set(app, {**before, **counts})
             failpoint("scale.counted")
@@ -94,11 +95,6 @@ def scale(
         except BaseException:
             attempt(platform.store.formation.set, app, dict(before))
             raise
-
-
-def tell_scale(name: str, counts: dict[str, int], console: Console) -> None:
-    for kind, count in counts.items():
-        console.step(f"Scaling {name} {kind} to {count}")
 
 
 def shown(counts: dict[str, int]) -> str:

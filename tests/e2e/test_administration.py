@@ -64,7 +64,10 @@ def test_rollback_brings_the_earlier_page_and_config_back(platform: Instance):
 
 def test_logs_hold_every_process_and_follow_live(platform: Instance):
     platform.repository("talk").deploy(WITH_WORKER)
-    platform.ok("ps:scale", "talk", "worker=1")
+    refused = platform.paas("ps:scale", "talk", "nope=1")
+    assert b"there is no process type nope" in refused.stderr
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert "Scaling talk worker to 1" in platform.ok("ps:scale", "talk", "worker=1")
     child = subprocess.Popen(
         [*platform.ssh_to, "logs", "talk", "-t"],
         stdout=subprocess.PIPE,
