@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from paas.cron import rules, running
@@ -191,7 +192,8 @@ class Scheduler:
             return  # the next daemon sees how it ended
         running.ended(self._platform, container)
         self._news.set()
-        self._crew.submit(self._tell, container)
+        with suppress(RuntimeError):  # it has been stopped since
+            self._crew.submit(self._tell, container)
 
     def _tell(self, container: Container) -> None:
         try:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paas.console import Console
+from paas.console import Console, silent
 from paas.deploy import boot, builds, fleet, room
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import attempt, deployed, operation
-from paas.deploy.roll import missing, roll
+from paas.deploy.roll import divide, missing, roll
 from paas.errors import PaasError
 from paas.failpoints import failpoint
 from paas.model.app import App
@@ -94,6 +94,7 @@ def scale(
                 adjust(platform, app, current, console)
         except BaseException:
             attempt(platform.store.formation.set, app, dict(before))
+            attempt(trim, platform, app)
             raise
 
 
@@ -121,4 +122,17 @@ def marked_stopped(platform: Platform, app: App, stopped: bool) -> Iterator[None
         yield
     except BaseException:
         attempt(platform.store.apps.stopped, app, app.stopped)
+        attempt(trim, platform, app)
         raise
+
+
+def trim(platform: Platform, app: App) -> None:
+    """Retire what is not wanted after all: whoever restores apps may have started it meanwhile."""
+    current = platform.store.releases.current(app)
+    if current is None:
+        return
+    with fleet.changing(app):  # what is being put into service by now is seen
+        surplus = divide(platform, app, current, ())[1]
+    if surplus:
+        with silent() as console:
+            roll(platform, app, current, (), console)

@@ -57,9 +57,9 @@ def test_ours_and_others_go_together(sandbox, pack):
 
 
 def test_our_layers_serve_behind_another_pack_that_changed_nothing_of_theirs(sandbox, pack):
-    built = sandbox.build(
-        {**FLASK, **PROCFILE}, buildpacks=[pack(compile='touch "$1/made"'), "python"]
-    )
+    requirements = FLASK["requirements.txt"] + "# a layer that no other test has made\n"
+    files = {**FLASK, **PROCFILE, "requirements.txt": requirements}
+    built = sandbox.build(files, buildpacks=[pack(compile='touch "$1/made"'), "python"])
     assert built.status == 0, built.output
     assert [layer["name"] for layer in built.plan] == ["dependencies"]
     assert built.output.count("Installing dependencies") == 1

@@ -1,17 +1,20 @@
 """New containers start side by side, or a few at a time where app.json says so."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import pytest
 
 from paas.console import silent
-from paas.deploy import boot, environment, health, roll
+from paas.deploy import boot, environment, fleet, health, operations, retire, roll, room
 from paas.deploy.boot import slot_of
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.container import Container, ExitStatus
 from paas.model.release import Image, Release
 from paas.platform import Platform
+from tests.deploy.small_platform import running
 from tests.engines.fake import FakeEngine
 
 
@@ -91,3 +94,60 @@ def test_one_that_ends_while_others_start_fails_the_deploy(
         roll.roll(platform, app, release, boot.wanted(platform, app, release), console)
     assert engine.list() == []
     assert platform.store.releases.current(app) is None
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Operations without the locks of a real platform, on a disk with room; who was retired."""
+
+    @contextmanager
+    def operation(platform: Platform, name: str, *_: object) -> Iterator[App]:
+        yield platform.store.apps.get(name)
+
+    retired: list[str] = []
+    monkeypatch.setattr(operations, "operation", operation)
+    monkeypatch.setattr(room, "admit", lambda *_: None)
+    monkeypatch.setattr(retire, "later", lambda _, some: retired.extend(one.id for one in some))
+    return retired
+
+
+def refused_after(platform: Platform, app: App) -> Callable[..., None]:
+    """Checks that fail once somebody else has put the slot into service."""
+
+    def check(*_: object) -> None:
+        release = platform.store.releases.get(app, 1)
+        spec = boot.spec(platform, app, release, slot_of("worker", 2))
+        other = platform.engine.start(spec)
+        assert fleet.add(platform, app, other)
+        raise PaasError("not healthy")
+
+    return check
+
+
+def test_what_the_restorer_started_for_a_scale_that_fails_is_retired(
+    platform: Platform, engine: FakeEngine, alone: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    app = running(platform, "blog", 1, 0)
+    (before,) = fleet.ids(platform, app)
+    monkeypatch.setattr(health, "check_all", refused_after(platform, app))
+    with silent() as console, pytest.raises(PaasError, match="not healthy"):
+        operations.scale(platform, "blog", {"worker": 2}, console)
+    assert platform.store.formation.get(app).count("worker") == 1
+    assert fleet.ids(platform, app) == [before]
+    assert {before, *alone} == {one.id for one in engine.list()}
+
+
+def test_what_the_restorer_started_for_a_start_that_fails_is_retired(
+    platform: Platform, engine: FakeEngine, alone: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    app = running(platform, "blog", 2, 0)
+    for one in engine.list():
+        engine.remove(one.id)
+    fleet.install(platform, app, [])
+    platform.store.apps.stopped(app, True)
+    monkeypatch.setattr(health, "check_all", refused_after(platform, app))
+    with silent() as console, pytest.raises(PaasError, match="not healthy"):
+        operations.start(platform, "blog", console)
+    assert platform.store.apps.get("blog").stopped
+    assert fleet.ids(platform, app) == []
+    assert set(alone) == {one.id for one in engine.list()}

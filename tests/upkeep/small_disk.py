@@ -50,11 +50,15 @@ class SmallDisk:
         numbers = count()
 
         def take() -> None:
-            while not over.wait(0.01):
-                for _ in range(self.inodes - leave):
-                    (self.filler / str(next(numbers))).touch()
+            for _ in range(self.inodes - leave):
+                (self.filler / str(next(numbers))).touch()
 
-        thread = threading.Thread(target=take)
+        def go_on() -> None:
+            while not over.wait(0.01):
+                take()
+
+        take()
+        thread = threading.Thread(target=go_on)
         thread.start()
         try:
             yield

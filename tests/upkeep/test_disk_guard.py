@@ -182,17 +182,17 @@ def test_a_daemon_killed_and_started_on_a_full_disk_adopts_what_runs(
 
 
 def test_inodes_run_out_like_bytes_do():
-    with small_disk("-N", "2000", mib=200) as disk:
+    with small_disk("-N", "8000", mib=200) as disk:
         repository = disk.instance.repository("shop")
         repository.deploy({**PLAIN, "page.txt": "first"})
-        with disk.few_inodes(leave=150):
+        with disk.few_inodes(leave=550):
             assert "nearly full" in repository.deploy({"page.txt": "second"})
         until(lambda: level(disk) == "ok")
-        with disk.few_inodes(leave=40):
+        with disk.few_inodes(leave=100):
             until(lambda: level(disk) == "full")
             refused = repository.fail({"page.txt": "third"})
             assert "the disk is full: " in refused
-            assert "of 2,000 inodes are free" in refused
+            assert "of 8,000 inodes are free" in refused
             disk.instance.ok("apps:create", "other")
             disk.instance.ok("apps:destroy", "--force", "other")
             disk.instance.ok("gc", "--all")
