@@ -12,6 +12,7 @@ from tests.e2e.test_third_party import pack
 
 # from nothing: two hundred packages unpacked, so minutes where others have the processors
 MAKING_S = 900
+pytestmark = pytest.mark.timeout(2 * MAKING_S)
 WHERE = ". /etc/os-release; echo $VERSION_CODENAME"
 FLASK = """
 import sys
