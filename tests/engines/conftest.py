@@ -155,15 +155,14 @@ def house_of(settings: Settings) -> Iterator[House]:
         engine.close()
         networks.clear()
         engine._cgroups.remove_parents()
+        runner.run(("rm", "-rf", "--one-file-system", str(settings.state_dir.parent)))
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     """One instance for the tests of a module."""
-    settings = own_settings()
-    with house_of(settings) as made:
+    with house_of(own_settings()) as made:
         yield made
-    Runner().run(("rm", "-rf", "--one-file-system", str(settings.state_dir.parent)))
 
 
 @pytest.fixture(autouse=True)
