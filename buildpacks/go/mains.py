@@ -4,8 +4,7 @@ import os
 import re
 
 from lifecycle.say import Failure
-
-from go import modules
+from lifecycle.text import read
 
 SETTING = "GO_INSTALL_PACKAGE_SPEC"
 # Heroku's comment in go.mod
@@ -20,7 +19,7 @@ HEAD_BYTES = 1 << 16
 def chosen(root: str, config: dict[str, str]) -> list[str]:
     """Packages as go build takes them: `.`, `./cmd/web`, `./cmd/...`. Failure when unclear."""
     named = config.get(SETTING, "").split()
-    if not named and (match := COMMENT.search(modules.read(root, "go.mod"))):
+    if not named and (match := COMMENT.search(read(root, "go.mod"))):
         named = match[1].split()
     if named:
         return [checked(pattern) for pattern in named]

@@ -4,6 +4,7 @@ import os
 import re
 
 from lifecycle.say import Failure
+from lifecycle.text import read
 
 FILES = ("go.work", "go.mod")
 GO = re.compile(r"^go[ \t]+(\S+)", re.MULTILINE)
@@ -49,14 +50,6 @@ def lone_program(root: str) -> str:
         return ""
     names = sorted(item.name for item in os.scandir(root) if item.is_file(follow_symlinks=False))
     return next((name for name in names if name.endswith(".go")), "")
-
-
-def read(root: str, name: str) -> str:
-    path = os.path.join(root, name)
-    if not os.path.isfile(path):
-        return ""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return file.read()
 
 
 def name(root: str) -> str:

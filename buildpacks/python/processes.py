@@ -5,6 +5,7 @@ import os
 import re
 
 from lifecycle import say
+from lifecycle.text import read
 
 from python import django
 from python.servers import ASGI, SCRIPTS, TOOLS, WSGI, Installed, command
@@ -121,15 +122,6 @@ def has_app(text: str) -> bool:
     return bool(INSTANCE.search(text)) or any(imports(tool, text) for tool, _ in TOOLS)
 
 
-def read(root: str, name: str) -> str:
-    """A file's text; "" when there is none."""
-    path = os.path.join(root, name)
-    if not os.path.isfile(path):
-        return ""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return file.read()
-
-
 def of_text(name: str, text: str, installed: Installed) -> str:
     """The command for one file's text; "" when it has no app or nothing can serve it."""
     module, folder = importable(name)
@@ -184,10 +176,6 @@ def importable(name: str) -> tuple[str, str]:
 
 def of_scripts(root: str) -> str:
     """A command that pyproject.toml defines under a name that says it serves."""
-    path = os.path.join(root, "pyproject.toml")
-    if not os.path.isfile(path):
-        return ""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        found = SCRIPTS.search(file.read())
+    found = SCRIPTS.search(read(root, "pyproject.toml"))
     names = re.findall(r"^\s*[\"']?([\w-]+)[\"']?\s*=", found[1], re.MULTILINE) if found else []
     return next((name for name in ("web", "serve", "server", "start") if name in names), "")

@@ -5,6 +5,7 @@ import shutil
 from typing import Any
 
 from lifecycle import child, config, say
+from lifecycle.text import read
 
 from ruby import manifest, reasons, runtime
 
@@ -64,7 +65,7 @@ def relax_version(source: str) -> None:
     if not wanted.in_debian:
         return
     path = os.path.join(source, "Gemfile")
-    text = manifest.read(source, "Gemfile")
+    text = read(source, "Gemfile")
     relaxed = manifest.DECLARED.sub("", text)
     if relaxed != text:
         with open(path, "w") as file:

@@ -6,6 +6,7 @@ import re
 
 from lifecycle import say, suite
 from lifecycle.say import Failure
+from lifecycle.text import read
 
 DEBIAN = suite.versions().ruby
 LOCKED = re.compile(r"^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)", re.MULTILINE)
@@ -30,13 +31,6 @@ class Ruby:
 
 def exists(root: str, name: str) -> bool:
     return os.path.isfile(os.path.join(root, name))
-
-
-def read(root: str, name: str) -> str:
-    if not exists(root, name):
-        return ""
-    with open(os.path.join(root, name), encoding="utf-8-sig", errors="replace") as file:
-        return file.read()
 
 
 def require_lock(root: str) -> None:

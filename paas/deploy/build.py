@@ -57,7 +57,7 @@ def build(
             raise PaasError("the buildpacks changed their plan while building", "push again")
         try:
             failpoint("build.compiled")
-            remember(shop, done.plan)
+            dependencies.keep_plan(platform, app, done.plan)
         except BaseException:
             platform.layers.discard(done.upper)
             raise
@@ -109,17 +109,9 @@ class Attempt:
     results: dict[str, Any]
 
 
-def remember(shop: Workshop, plan: list[LayerPlan]) -> None:
-    """Keep the plan: the next push is likely to have the same."""
-    text = json.dumps([layer.document for layer in plan])
-    if text != shop.platform.store.properties.get(shop.app, *dependencies.LAST_PLAN):
-        shop.platform.store.properties.set(shop.app, *dependencies.LAST_PLAN, text)
-
-
 def predicted(shop: Workshop) -> list[tuple[LayerPlan, Layer]]:
     """The last build's plan with this commit's files, when every layer of it exists."""
-    text = shop.platform.store.properties.get(shop.app, *dependencies.LAST_PLAN) or "[]"
-    plans = dependencies.plans(json.loads(text))
+    plans = dependencies.last_plan(shop.platform, shop.app)
     found = [(plan, dependencies.find(shop, plan)) for plan in plans]
     if any(layer is None for _, layer in found):
         return []

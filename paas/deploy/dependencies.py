@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,8 +20,10 @@ from typing import Any
 from paas.deploy.workshop import BUILDPACKS, Workshop, failure, run
 from paas.errors import PaasError
 from paas.image import growth, opaque
+from paas.model.app import App
 from paas.model.container import ExitStatus
 from paas.model.release import Layer
+from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,18 @@ def plans(documents: Any) -> list[LayerPlan]:
     if len(json.dumps(documents)) > PLAN_BYTES:
         raise PaasError("the build asked for layers made from too many files")
     return [LayerPlan.parse(document) for document in documents]
+
+
+def last_plan(platform: Platform, app: App) -> list[LayerPlan]:
+    """What the app's last build planned."""
+    return plans(json.loads(platform.store.properties.get(app, *LAST_PLAN) or "[]"))
+
+
+def keep_plan(platform: Platform, app: App, plan: Sequence[LayerPlan]) -> None:
+    """The next build is likely to have the same."""
+    text = json.dumps([layer.document for layer in plan])
+    if text != platform.store.properties.get(app, *LAST_PLAN):
+        platform.store.properties.set(app, *LAST_PLAN, text)
 
 
 def find(shop: Workshop, plan: LayerPlan) -> Layer | None:

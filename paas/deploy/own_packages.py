@@ -103,11 +103,9 @@ def renewed(platform: Platform, app: App, image: Image, base: Base, console: Con
 
 def remember(platform: Platform, app: App, made: Sequence[LayerPlan]) -> None:
     """Have the next build plan these rather than what it planned last."""
-    kept = platform.store.properties
-    text = kept.get(app, *dependencies.LAST_PLAN) or "[]"
-    new = {asked(plan): plan.document for plan in made}
-    last = [new.get(asked(one), one.document) for one in dependencies.plans(json.loads(text))]
-    kept.set(app, *dependencies.LAST_PLAN, json.dumps(last))
+    new = {asked(plan): plan for plan in made}
+    last = dependencies.last_plan(platform, app)
+    dependencies.keep_plan(platform, app, [new.get(asked(one), one) for one in last])
 
 
 def asked(plan: LayerPlan) -> str:

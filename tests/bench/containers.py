@@ -38,21 +38,18 @@ def first_accept(runs: int) -> Outcome:
     """Our engine beside `docker run -d`, the same static program in both."""
     settings = own_settings()
     root = settings.state_dir.parent
-    try:
-        with house_of(settings) as house, dockerd(root / "docker") as docker:
-            program = compiled(root)
-            layers = our_layers(house, program)
-            ours = lambda _: start_ours(house, layers)  # noqa: E731
-            if docker is None:
-                samples = {"paas": repeated(runs * 3, ours)}
-            else:
-                import_image(docker, root, program)
-                addresses = itertools.count(10)
-                samples = alternating(
-                    runs * 3, paas=ours, docker=lambda _: start_docker(docker, next(addresses))
-                )
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with house_of(settings) as house, dockerd(root / "docker") as docker:
+        program = compiled(root)
+        layers = our_layers(house, program)
+        ours = lambda _: start_ours(house, layers)  # noqa: E731
+        if docker is None:
+            samples = {"paas": repeated(runs * 3, ours)}
+        else:
+            import_image(docker, root, program)
+            addresses = itertools.count(10)
+            samples = alternating(
+                runs * 3, paas=ours, docker=lambda _: start_docker(docker, next(addresses))
+            )
     mine = median(samples["paas"])
     other = median(samples["docker"]) if "docker" in samples else None
     return Outcome(

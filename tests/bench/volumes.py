@@ -42,18 +42,15 @@ print(sorted(taken)[count // 2])
 def mounts(runs: int) -> Outcome:
     """A container's start without volumes, and with ten of them."""
     settings = own_settings()
-    try:
-        with house_of(settings) as house:
-            volumes = Volumes(settings, house.runner)
-            several = [mount_of(volumes, number) for number in range(MANY)]
-            samples = alternating(
-                runs * 3,
-                none=lambda _: started(house, ()),
-                ten=lambda _: started(house, tuple(several)),
-            )
-            volumes.unmount_all()
-    finally:
-        shutil.rmtree(settings.state_dir.parent, ignore_errors=True)
+    with house_of(settings) as house:
+        volumes = Volumes(settings, house.runner)
+        several = [mount_of(volumes, number) for number in range(MANY)]
+        samples = alternating(
+            runs * 3,
+            none=lambda _: started(house, ()),
+            ten=lambda _: started(house, tuple(several)),
+        )
+        volumes.unmount_all()
     each = (median(samples["ten"]) - median(samples["none"])) / MANY
     return Outcome(
         "a volume more at a container's start", f"<= {MOST_MOUNT_S * 1000:.0f} ms",

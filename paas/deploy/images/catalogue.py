@@ -7,7 +7,7 @@ committed or tagged; an app's own hide everybody's of the same name.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from paas.model.names import app_name
 from paas.model.reference import Reference
 from paas.model.release import Image, Layer, Release
 from paas.platform import Platform
+from paas.store.images import NamedImage
 
 STACK = "paas/stack"
 APP_PREFIX = "paas/app/"
@@ -53,7 +54,7 @@ def find(platform: Platform, asker: App | None, text: str) -> Named | None:
         for owner in (asker, None) if asker else (None,):
             kept = platform.store.images.get(owner, name)
             if kept is not None:
-                return Named(name, kept.image, owner, created_at=kept.created_at)
+                return of_kept(kept, owner)
     return None
 
 
@@ -147,21 +148,27 @@ def all_images(platform: Platform) -> Iterator[Named]:
     releases = platform.store.releases.usable()
     for app in apps.values():
         yield from (of_release(app, release) for release in releases.get(app.id, ()))
-    yield from with_names(platform, apps)
+    for kept in platform.store.images.list():
+        yield of_kept(kept, apps.get(kept.app_id or 0))
 
 
 def images_of(platform: Platform, app: App) -> Iterator[Named]:
     """The same of one app."""
-    for release in platform.store.releases.list(app):
-        if release.status != "failed":
-            yield of_release(app, release)
-    yield from (one for one in with_names(platform, {app.id: app}) if one.app is not None)
+    return (one for one in seen_by(platform, app) if one.app is not None)
 
 
-def with_names(platform: Platform, apps: Mapping[int, App]) -> Iterator[Named]:
-    for kept in platform.store.images.list():
-        app = apps.get(kept.app_id or 0)
-        yield Named(kept.name, kept.image, app, created_at=kept.created_at)
+def seen_by(platform: Platform, app: App | None) -> Iterator[Named]:
+    """An app's own images, and those with names that are everybody's."""
+    if app is not None:
+        kept = platform.store.releases.list(app)
+        yield from (of_release(app, one) for one in kept if one.status != "failed")
+    for named in platform.store.images.list():
+        if named.app_id is None or (app is not None and named.app_id == app.id):
+            yield of_kept(named, app if named.app_id else None)
+
+
+def of_kept(kept: NamedImage, app: App | None) -> Named:
+    return Named(kept.name, kept.image, app, created_at=kept.created_at)
 
 
 @dataclass(frozen=True, slots=True)

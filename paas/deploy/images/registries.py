@@ -6,7 +6,6 @@ code runs. What was pulled with an app's own login is that app's alone.
 
 import base64
 import json
-from collections.abc import Iterator
 
 from paas.console import Console
 from paas.deploy.images import catalogue, importing
@@ -98,17 +97,10 @@ def fetched(
 def known_layers(platform: Platform, owner: App | None) -> dict[str, Layer]:
     """Layers by the digests they had at registries, of images that the owner may see."""
     found: dict[str, Layer] = {}
-    for image in seen_by(platform, owner):
+    for image in (named.image for named in catalogue.seen_by(platform, owner)):
         by_id = {layer.id: layer for layer in image.layers}
         for digest, layer_id in (image.config.blobs if image.config else {}).items():
             layer = by_id.get(layer_id) and platform.layers.find(layer_id)
             if layer is not None:
                 found[digest] = layer
     return found
-
-
-def seen_by(platform: Platform, owner: App | None) -> Iterator[Image]:
-    """Everybody's images, and those that belong to the owner alone."""
-    if owner is not None:
-        yield from (named.image for named in catalogue.images_of(platform, owner))
-    yield from (kept.image for kept in platform.store.images.list() if kept.app_id is None)
