@@ -193,8 +193,7 @@ def note_status(new_run: Path, ground_run: Path, root: Path) -> None:
     """What both variants have, where an app's own packages are resolved (lifecycle/debian.py)."""
     changed = new_run / debian.STATUS
     source = changed if changed.is_file() else ground_run / debian.STATUS
-    shutil.copyfile(source, root / f"{debian.STATUS}-run")
-    shutil.copyfile(root / debian.STATUS, root / f"{debian.STATUS}-build")
+    debian.note_status(source, root)
 
 
 def unchanged(platform: Platform, made: Snapshot, console: Console) -> bool:

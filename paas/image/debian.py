@@ -117,8 +117,7 @@ def install_build(
     """
     progress(f"Installing {len(BUILD)} packages that builds need")
     with installed(suite, BUILD, run, upper, lists, runner, progress) as root:
-        shutil.copyfile(run / STATUS, root / f"{STATUS}-run")
-        shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
+        note_status(run / STATUS, root)
 
 
 def install_tools(
@@ -161,6 +160,12 @@ def installed(
         follow(runner, (*inside, "install", *packages), lambda line: stage(line, progress))
         yield root
     finish(upper)
+
+
+def note_status(run: Path, root: Path) -> None:
+    """Keep both variants' status in the build variant's root. run: the run variant's file."""
+    shutil.copyfile(run, root / f"{STATUS}-run")
+    shutil.copyfile(root / STATUS, root / f"{STATUS}-build")
 
 
 def signed_sources(suite: str) -> tuple[str, ...]:
