@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,7 @@ LAUNCH = Path(__file__).resolve().parents[3] / "buildpacks" / "launch"
 HOST_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 KERNEL_DIRECTORIES = ("dev", "proc", "sys", "tmp")
 AT_ONCE = 8
+REMOVE_TIMEOUT_S = 10.0
 
 
 class Bundles:
@@ -368,13 +370,17 @@ def remove_home(home: Path) -> None:
     """Delete a container's directory.
 
     Where something is still mounted this fails (EBUSY, ENOTEMPTY) before anything in
-    it is deleted: it could be a volume.
+    it is deleted: it could be a volume. Whoever is on the way in may still make something
+    there, until it is gone; that goes too.
     """
     stages = [stage for stage in (home / "mounts", home / "layers") if stage.is_dir()]
     for point in (home / "rootfs", *(point for stage in stages for point in stage.iterdir())):
         with suppress(FileNotFoundError):
             point.rmdir()
-    shutil.rmtree(home, ignore_errors=True)
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    while home.exists():
+        late = time.monotonic() > deadline
+        shutil.rmtree(home, ignore_errors=not late)
 
 
 def whole_disk(device: int) -> oci.Device:
