@@ -17,8 +17,9 @@ from paas.commands.parameters import CONTAINER_NAMED, Checked, app_argument
 from paas.commands.permissions import Permission
 from paas.commands.registry import command
 from paas.console import Console, plain
-from paas.errors import UsageError
-from paas.logs.line import Line, as_object, shown_at
+from paas.errors import PaasError, UsageError
+from paas.logs.files import wanted
+from paas.logs.line import PAAS, Line, as_object, shown_at
 from paas.model.app import App
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -83,6 +84,11 @@ def logs(
     format_: str,
 ) -> None:
     """Show what an app's processes and the platform said, by time."""
+    if process is not None:
+        release = context.platform.store.releases.current(app)
+        types = {PAAS, *(release.image.processes if release else ())}
+        if process.partition(".")[0] not in types:
+            refuse_unheard(context, app, process)
     show(context, app, Wish(process, number, since, tail, raw, as_json=format_ == "json"))
 
 
@@ -102,6 +108,14 @@ def show(context: Context, app: App, wish: Wish) -> None:
             (form(app, line, wish)
              for line in logs.read(app.name, wish.process, number, wish.since)),
         )  # fmt: skip
+
+
+def refuse_unheard(context: Context, app: App, process: str) -> None:
+    """PaasError for a process that nothing is in the log of."""
+    sources = context.platform.logs.sources(app.name)
+    if not any(wanted(one, process) for one in sources):
+        hint = f"there are lines of: {', '.join(sorted(sources))}" if sources else ""
+        raise PaasError(f"nothing of {process} is in the log of {app.name}", hint)
 
 
 def in_bulk(console: Console, texts: Iterable[str]) -> None:

@@ -205,9 +205,15 @@ def run_logs(
 
 
 def name_of(context: Context, app: App, wanted: str) -> str:
-    """The name by which a one-off container is in the log, also of one that has ended."""
-    found = oneoff.list_containers(context.platform, app)
-    return next((one.spec.hostname for one in found if one.id == wanted), wanted)
+    """The name by which a one-off container is in the log, also of one that has ended.
+
+    PaasError for one that neither is there nor has said anything.
+    """
+    for one in oneoff.list_containers(context.platform, app):
+        if wanted in (one.id, one.spec.hostname):
+            return one.spec.hostname
+    logs.refuse_unheard(context, app, wanted)
+    return wanted
 
 
 @command("run:stop", Permission.WRITE)

@@ -40,7 +40,12 @@ class Place:
 
 
 def stream_out(platform: Platform, place: Place, console: Console) -> int:
-    """A file or directory as a tar on the caller's standard output; tar's exit code."""
+    """A file or directory as a tar on the caller's standard output; tar's exit code.
+
+    PaasError, with nothing written, when there is none.
+    """
+    if not (passes(platform, place, "-e") or passes(platform, place, "-L")):
+        raise PaasError(f"there is no {place.whole} in {place.container.spec.hostname}")
     session = inside(platform, place.container, reading(place.whole))
     return relay.through_pipes(session, console).code
 
@@ -69,7 +74,7 @@ def bring(platform: Platform, source: Path, place: Place, console: Console) -> N
     """A file or directory of this machine to a container."""
     if not os.path.lexists(source):
         raise PaasError(f"there is no {source} here")
-    if is_directory(platform, place):
+    if passes(platform, place, "-d"):
         where, name = place.whole, source.name
     else:
         where, name = place.whole.parent, place.whole.name
@@ -117,9 +122,9 @@ def started(platform: Platform, place: Place, argv: tuple[str, ...], streams: St
     return inside(platform, place.container, argv)(streams)
 
 
-def is_directory(platform: Platform, place: Place) -> bool:
-    """Whether a path is a directory, as the container's own user sees it."""
-    session = started(platform, place, ("test", "-d", str(place.whole)), Streams())
+def passes(platform: Platform, place: Place, check: str) -> bool:
+    """Whether a path passes one of test's checks, as the container's own user sees it."""
+    session = started(platform, place, ("test", check, str(place.whole)), Streams())
     try:
         status = session.wait()
         return status is not None and status.code == 0

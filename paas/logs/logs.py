@@ -112,6 +112,10 @@ class Logs:
         sources = [line.lines(one.source, files.last_entries(one, number, ends)) for one in trails]
         return iter(deque(from_then_on(merged(sources), since), maxlen=number))
 
+    def sources(self, app: str) -> set[str]:
+        """What there are lines of: `web.1`, `run.7`, `paas`."""
+        return {one.source for one in files.trails(self.directory(app))}
+
     def tail(self, spec: ContainerSpec, number: int) -> list[str]:
         """The last lines of one container, as text."""
         directory = spec.log.parent if spec.log else self.directory(spec.app)

@@ -57,6 +57,17 @@ def test_one_process_type_one_instance_or_paas_itself(admin: Admin, platform: Pl
     assert admin.ok("logs", "blog", "--ps", "paas", "--quiet") == "from paas\n"
 
 
+def test_a_process_that_never_was_is_refused_and_those_that_were_are_named(
+    admin: Admin, platform: Platform, blog: App
+):
+    write(platform, "web.1", "from web.1")
+    for argv in (("logs", "blog", "-p", "nope"), ("run:logs", "blog", "nope")):
+        said = admin.fails(*argv)
+        assert "nothing of nope is in the log of blog" in said.err
+        assert "there are lines of: web.1" in said.err
+    assert admin.ok("logs", "blog", "-p", "paas") == ""
+
+
 @pytest.mark.parametrize("form", ["an age", "a time"])
 def test_since_leaves_older_lines_out(admin: Admin, platform: Platform, blog: App, form: str):
     write(platform, "web.1", "old", minutes_ago=60)

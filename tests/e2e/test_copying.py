@@ -76,6 +76,7 @@ def test_tars_go_both_ways_over_ssh(platform: Instance):
     ("words", "why"),
     [
         ((f"{APP}:/tmp/none", "OUT"), "was not copied"),
+        ((f"{APP}:/tmp/none", "-"), "there is no /tmp/none in web.1"),
         (("OUT/none", f"{APP}:/tmp"), "there is no"),
         ((f"{APP}:/etc/hostname", f"{APP}:/tmp"), "one of the two"),
         (("OUT", "OUT"), "one of the two"),
