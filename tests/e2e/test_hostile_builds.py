@@ -112,7 +112,14 @@ def test_ctrl_c_cancels_the_build_and_the_same_push_works_again(platform: Instan
     assert platform.get("cancelled").text == "node"
 
 
-def start_push(repository: Repository) -> subprocess.Popen[bytes]:
+def until_begun(platform: Instance, app: str) -> None:
+    """Wait until a push to an app has begun to deploy."""
+    deadline = time.monotonic() + 60
+    while b'"begun"' not in platform.paas("events", "--app", app, "--format", "json").stdout:
+        assert time.monotonic() < deadline, "the push did not come"
+
+
+def start_push(repository: Repository, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     instance = repository.instance
     return subprocess.Popen(
         ["git", "-C", str(repository.path), "push", "paas", "main"],
@@ -122,7 +129,7 @@ def start_push(repository: Repository) -> subprocess.Popen[bytes]:
             "GIT_SSH_COMMAND": " ".join(instance.ssh_command),
         },
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         start_new_session=True,
     )
 
@@ -135,9 +142,9 @@ def test_terminal_escapes_in_build_output_do_not_reach_the_pusher(platform: Inst
 
 def test_two_pushes_to_one_app_take_turns(platform: Instance):
     repository = platform.repository("turns")
-    repository.commit({**PLAIN, "app.json": '{"scripts": {"dokku": {"predeploy": "sleep 2"}}}'})
+    repository.commit({**PLAIN, "app.json": '{"scripts": {"dokku": {"predeploy": "sleep 4"}}}'})
     first = start_push(repository)
-    time.sleep(0.8)
+    until_begun(platform, "turns")
     repository.commit({"page.txt": "second"})
     second = repository.push()
     assert first.wait(timeout=60) == 0

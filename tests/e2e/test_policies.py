@@ -1,6 +1,7 @@
 """Policies of deploys: checks, restarts, rollbacks, the queue of pushes, and paused apps."""
 
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -185,7 +186,7 @@ def test_a_release_that_crashes_after_its_switch_gives_way_to_the_last_healthy_o
 
 # -- pushes --------------------------------------------------------------------------------
 
-SLOW = {"app.json": '{"scripts": {"dokku": {"predeploy": "sleep 2"}}}'}
+SLOW = {"app.json": '{"scripts": {"dokku": {"predeploy": "sleep 6"}}}'}
 
 
 def test_a_newer_push_takes_the_place_of_one_that_waits(platform: Instance):
@@ -195,15 +196,15 @@ def test_a_newer_push_takes_the_place_of_one_that_waits(platform: Instance):
     first = start_push(repository)
     until(lambda: ("deploy", "begun") in [one[:2] for one in events(platform, "queued")])
     repository.commit({"page.txt": "two"})
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(repository.git, "push", "paas", "main", check=False)
-        time.sleep(0.7)
-        repository.commit({"page.txt": "three"})
-        third = repository.push()
-        replaced = second.result(30)
-    assert first.wait(30) == 0
-    assert replaced.returncode != 0
-    assert b"came after it and takes its place" in replaced.stderr
+    second = start_push(repository, stderr=subprocess.PIPE)
+    assert second.stderr is not None
+    assert any(b"Waiting for" in line for line in second.stderr)
+    repository.commit({"page.txt": "three"})
+    third = repository.push()
+    _, told = second.communicate(timeout=60)
+    assert first.wait(60) == 0
+    assert second.returncode != 0
+    assert b"came after it and takes its place" in told
     assert third.returncode == 0, third.stderr
     assert b"by tester to finish; 1 ahead of this one" in third.stderr
     assert platform.get("queued").text == "three"

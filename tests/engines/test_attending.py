@@ -79,7 +79,7 @@ def test_a_terminal_goes_on_when_nobody_is_on_it_and_is_come_back_to(
 def test_several_on_one_wire_each_get_everything(house: House, shell: tuple[str, Wire]) -> None:
     container_id, wire = shell
     other = house.engine.attach(container_id)
-    time.sleep(0.2)  # conmon has taken the second one in
+    time.sleep(1)  # conmon has taken the second one in
     other.send(b"echo for-''both\n")
     said(wire, b"for-both")
     said(other, b"for-both")
@@ -122,7 +122,7 @@ def test_a_frozen_container_does_nothing_until_it_is_thawed(house: House) -> Non
 def test_a_frozen_container_hears_its_signal_when_it_is_stopped(house: House) -> None:
     spec = house.spec("/bin/sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
     container = house.engine.start(spec)
-    time.sleep(0.3)  # the trap is set
+    until(lambda: "sleep" in [one.name for one in house.engine.processes(container.id)])
     house.engine.freeze(container.id)
     status = house.engine.stop(container.id, 20)
     assert status is not None

@@ -64,20 +64,18 @@ def test_the_head_in_the_code_is_the_newest_migration():
     assert ScriptDirectory.from_config(migrate.config()).get_current_head() == HEAD
 
 
-def test_opening_an_up_to_date_database_is_quick_and_loads_no_migration_tool(settings: Settings):
+def test_opening_an_up_to_date_database_loads_no_migration_tool(settings: Settings):
     Store(settings).close()
     program = (
-        "import sys, time, pathlib\n"
+        "import sys, pathlib\n"
         "from paas.settings import Settings\n"
         "from paas.store.store import Store\n"
         f"settings = Settings(state_dir=pathlib.Path({str(settings.state_dir)!r}))\n"
-        "began = time.perf_counter(); Store(settings)\n"
-        "print(time.perf_counter() - began, 'alembic' in sys.modules)\n"
+        "Store(settings)\n"
+        "print('alembic' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    seconds, loaded = done.stdout.split()
-    assert loaded == b"False"
-    assert float(seconds) < 0.5
+    assert done.stdout == b"False\n"
 
 
 def test_two_that_open_a_new_database_at_once_both_find_it_whole(settings: Settings):
