@@ -18,7 +18,7 @@ def test_a_second_operation_waits_for_the_first():
     def first() -> None:
         with silent() as console, locks.hold("blog", console):
             entered.set()
-            leave.wait(5)
+            leave.wait(30)
             order.append("first")
 
     def second() -> None:
@@ -27,12 +27,12 @@ def test_a_second_operation_waits_for_the_first():
 
     threads = [threading.Thread(target=first)]
     threads[0].start()
-    assert entered.wait(5)
+    assert entered.wait(30)
     threads.append(threading.Thread(target=second))
     threads[1].start()
     leave.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     assert order == ["first", "second"]
 
 
@@ -78,7 +78,7 @@ def test_a_newer_one_takes_the_place_of_an_older_one_that_waits_but_not_of_the_o
     def one(label: str) -> None:
         try:
             with silent() as console, turns.hold("blog", console, label, replace=True):
-                leave.wait(5)
+                leave.wait(30)
                 ends.append(label)
         except Replaced as error:
             ends.append(error.message)
@@ -89,10 +89,10 @@ def test_a_newer_one_takes_the_place_of_an_older_one_that_waits_but_not_of_the_o
         threads[-1].start()
         waiting(turns, "blog", min(count, 2))
         time.sleep(0.05)
-    threads[1].join(5)
+    threads[1].join(30)
     leave.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     assert ends == [
         "second did not run: third came after it and takes its place", "first", "third",
     ]  # fmt: skip
@@ -104,7 +104,7 @@ def test_what_waits_is_told_what_for_and_how_many_are_ahead(tmp_path: Path):
     def first() -> None:
         with silent() as console, turns.hold("blog", console, "the push of 1234 by alice"):
             inside.set()
-            leave.wait(5)
+            leave.wait(30)
 
     def second() -> None:
         with (tmp_path / "said").open("wb") as file:
@@ -114,13 +114,13 @@ def test_what_waits_is_told_what_for_and_how_many_are_ahead(tmp_path: Path):
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    assert inside.wait(5)
+    assert inside.wait(30)
     threads[1].start()
     waiting(turns, "blog", 2)
     time.sleep(0.05)
     leave.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     assert (tmp_path / "said").read_text() == (
         "-----> Waiting for the push of 1234 by alice to finish; 1 ahead of this one\n"
     )

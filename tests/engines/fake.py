@@ -233,7 +233,7 @@ class FakeEngine:
             return None
         self._processes[container_id].end(143)
         with self._ended:
-            self._ended.wait_for(lambda: not self._containers[container_id].running, timeout=5)
+            self._ended.wait_for(lambda: not self._containers[container_id].running, timeout=30)
             return self._containers[container_id].exit
 
     def wait(self, container_id: str, timeout_s: float) -> ExitStatus | None:

@@ -100,7 +100,7 @@ def test_waiting_for_a_session_may_time_out_and_killing_ends_it(engine: Engine, 
     session = engine.spawn(spec("sleep", "100"), Streams())
     assert session.wait(0.05) is None
     session.kill()
-    status = session.wait(5)
+    status = session.wait(30)
     assert status is not None
     assert status.code == 137
     session.close()
@@ -133,7 +133,7 @@ def test_a_guest_is_listed_until_it_ends_and_keeps_its_status(engine: Engine, sp
     assert found.wait(0.05) is None
     found.kill()
     for one in (found, guest):
-        status = one.wait(5)
+        status = one.wait(30)
         assert status
         assert status.code == 137
     assert engine.guests() == []
@@ -176,7 +176,7 @@ def test_reconcile_removes_what_is_not_kept(engine: Engine, spec: Make) -> None:
 def test_the_callers_descriptors_stay_its_own(engine: Engine, spec: Make, tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         session = engine.spawn(spec("echo", "kept"), Streams(None, file.fileno(), None))
-        session.wait(5)
+        session.wait(30)
         session.close()
         os.fstat(file.fileno())
     assert (tmp_path / "out").read_text() == "kept\n"

@@ -37,7 +37,7 @@ def test_a_server_accepts_and_its_port_and_connections_are_known(house: House) -
     until(lambda: house.engine.listening(container.id))
     assert house.engine.listening(container.id) == [("0.0.0.0", 5000)]
     assert house.engine.connections(container.id) == 0
-    with socket.create_connection((str(container.address), 5000), timeout=5):
+    with socket.create_connection((str(container.address), 5000), timeout=30):
         until(lambda: house.engine.connections(container.id) == 1)
 
 
@@ -172,7 +172,7 @@ def test_a_slow_conmon_leaves_no_exit_file_behind_a_removal(
     os.kill(monitor, signal.SIGSTOP)
     house.engine.remove(spec.id)
     assert not (house.settings.run_dir / "exits" / spec.id).exists()
-    until(lambda: house.traces(spec.id) == [], 2)
+    until(lambda: house.traces(spec.id) == [])
 
 
 def test_a_conmon_that_hangs_is_ended_with_its_container(house: House) -> None:
@@ -183,7 +183,7 @@ def test_a_conmon_that_hangs_is_ended_with_its_container(house: House) -> None:
     os.kill(monitor, signal.SIGSTOP)
     house.engine.remove(spec.id)
     until(lambda: not Path(f"/proc/{monitor}").exists())
-    until(lambda: house.traces(spec.id) == [], 2)
+    until(lambda: house.traces(spec.id) == [])
 
 
 def test_the_container_outlives_the_daemon_and_is_found_again(house: House) -> None:

@@ -111,7 +111,7 @@ def test_killing_a_session_ends_everything_it_started(house: House) -> None:
     session = house.engine.spawn(spec, Streams())
     until(lambda: len(house.engine._cgroups.pids(spec.id)) >= 4)
     session.kill()
-    status = session.wait(5)
+    status = session.wait(30)
     assert status
     assert status.code == 137
     assert house.engine._cgroups.pids(spec.id) == set()

@@ -305,7 +305,7 @@ def test_every_address_of_either_family_is_listened_on(settings: Settings, upstr
         proxy.publish(serving("blog", upstream("blog")))
         for address in ("[::1]", "127.0.0.1"):
             url = f"http://{address}:{settings.http_port}/"
-            assert requests.get(url, headers={"Host": "blog.test"}, timeout=5).text == "blog"
+            assert requests.get(url, headers={"Host": "blog.test"}, timeout=30).text == "blog"
     finally:
         proxy.stop()
 
@@ -406,7 +406,7 @@ def test_keep_alive_connections_see_no_error_while_routes_switch(
 def test_the_https_port_refuses_every_handshake(settings: Settings, proxy: Proxy) -> None:
     context = ssl.create_default_context()
     with (
-        socket.create_connection(("127.0.0.1", settings.https_port), timeout=5) as connection,
+        socket.create_connection(("127.0.0.1", settings.https_port), timeout=30) as connection,
         pytest.raises(ssl.SSLError, match="alert"),
     ):
         context.wrap_socket(connection, server_hostname="blog.test")

@@ -45,7 +45,7 @@ def refused(port: int, name: str | None) -> str:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
         pytest.raises(ssl.SSLError) as raised,
     ):
         context.wrap_socket(plain, server_hostname=name)
@@ -187,7 +187,7 @@ def test_http_2_is_spoken_and_old_tls_is_not(settings: Settings) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     with (
-        socket.create_connection(("127.0.0.1", settings.https_port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", settings.https_port), timeout=30) as plain,
         pytest.raises(ssl.SSLError),
     ):
         context.wrap_socket(plain, server_hostname="blog.test")
