@@ -91,6 +91,7 @@ libmagic-dev: magic.h
 libmagickcore-dev: MagickCore
 libmagickwand-dev: MagickWand wand MagickWand-7.Q16
 libmariadb-dev: mariadb
+libmemcached-dev: libmemcached memcached
 libmpfr-dev: mpfr.h
 libncurses-dev: ncurses.h curses.h
 libnghttp2-dev: nghttp2

@@ -19,7 +19,7 @@ ASGI = {
     "daphne": "daphne -b 0.0.0.0 -p $PORT {0}",
     "granian": "granian --interface asgi --host 0.0.0.0 --port $PORT {0}",
 }
-# the switch that says where modules are found
+# the switch that says where modules are found, of those that have one
 FROM_FOLDER = {"gunicorn": "--chdir", "uvicorn": "--app-dir", "granian": "--working-dir"}
 # tools that serve a script: without a browser of their own, on every address, behind our proxy
 TOOLS = (
@@ -63,11 +63,17 @@ class Installed:
 def command(servers: dict[str, str], target: str, installed: Installed, folder: str = "") -> str:
     """The first installed server's command for module:name; "" when there is none."""
     for server, form in servers.items():
-        if server not in installed or (folder and server not in FROM_FOLDER):
-            continue
-        text = adapted(server, form, target)
-        return f"{text} {FROM_FOLDER[server]} {folder}" if folder else text
+        if server in installed:
+            text = adapted(server, form, target)
+            return within(folder, server, text) if folder else text
     return ""
+
+
+def within(folder: str, server: str, text: str) -> str:
+    """The command, with its modules found in a folder."""
+    if switch := FROM_FOLDER.get(server):
+        return f"{text} {switch} {folder}"
+    return f"env PYTHONPATH={folder}:$PYTHONPATH {text}"
 
 
 def adapted(server: str, form: str, target: str) -> str:

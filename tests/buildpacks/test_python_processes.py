@@ -63,6 +63,8 @@ UVICORN = "uvicorn {} --host 0.0.0.0 --port $PORT"
          UVICORN.format("shop.main:api") + " --app-dir src"),
         (["django", "gunicorn"], {f"site/{name}": text for name, text in DJANGO.items()},
          GUNICORN.format("shop.wsgi:application") + " --chdir site"),
+        (["flask", "waitress"], {"src/shop/__init__.py": "", "src/shop/app.py": FLASK},
+         "env PYTHONPATH=src:$PYTHONPATH waitress-serve --host=0.0.0.0 --port=$PORT shop.app:app"),
         (["flask", "gunicorn"], {"one.py": FLASK, "two.py": FLASK}, None),
         (["flask"], {"app.py": FLASK}, None),
         (["gunicorn"], {"app.py": "print('no app in here')\n"}, None),
