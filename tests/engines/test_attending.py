@@ -1,5 +1,7 @@
 """Containers that somebody is on, from their first byte or later; and frozen ones."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,6 +62,18 @@ def test_keys_and_sizes_reach_the_terminal(shell: tuple[str, Wire]) -> None:
     wire.resize(40, 100)
     wire.send(b"sleep 0.2; stty size\n")
     said(wire, b"40 100")
+
+
+def test_the_last_of_many_sizes_counts(house: House, shell: tuple[str, Wire]) -> None:
+    container_id, wire = shell
+    home = house.settings.run_dir / "containers" / container_id
+    monitor = int((home / "conmon.pid").read_text())
+    os.kill(monitor, signal.SIGSTOP)
+    for number in range(1, 61):
+        wire.resize(number, 40 + number)
+    os.kill(monitor, signal.SIGCONT)
+    wire.send(b"until stty size | grep -q '60 1''00'; do sleep 0.1; done; stty size\n")
+    said(wire, b"60 100")
 
 
 def test_a_terminal_goes_on_when_nobody_is_on_it_and_is_come_back_to(

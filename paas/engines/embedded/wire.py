@@ -1,8 +1,9 @@
 """Being on the streams of a container that conmon holds, from its start or from some time on.
 
-Touches: conmon's attach socket and its control pipe, in the container's directory. Sources:
+Touches: conmon's attach socket and its pipe for sizes, in the container's directory. Sources:
 conmon, src/conn_sock.c: packets, of which those from the container begin with the stream's
-number, and those to it are cut at 32 KiB; src/ctrl.c: lines of a kind and two numbers. conmon
+number, and those to it are cut at 32 KiB; src/ctrl.c: lines of two numbers, of which it takes
+the first alone when it reads several at once, so that each fills what it reads. conmon
 blocks while somebody attached does not receive, and tells nobody of an end meanwhile.
 """
 
@@ -17,7 +18,8 @@ from paas.errors import PaasError
 STREAMS = {2: Stream.OUT, 3: Stream.ERROR}
 PACKET_BYTES = 64 << 10
 INPUT_BYTES = 16 << 10
-RESIZE, LARGEST = 1, 1000  # conmon takes no larger terminal
+LARGEST = 1000  # conmon takes no larger terminal
+SIZE_BYTES = 199
 
 
 class ConmonWire:
@@ -25,7 +27,7 @@ class ConmonWire:
 
     def __init__(self, home: Path) -> None:
         """Attach to the container whose directory this is; OSError when conmon is gone."""
-        self._control = home / "ctl"
+        self._sizes = home / "winsz"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         try:
             connect(self._socket, home)
@@ -55,9 +57,9 @@ class ConmonWire:
         """Tell conmon, unless it is gone."""
         size = " ".join(str(max(1, min(LARGEST, number))) for number in (rows, columns))
         with suppress(OSError):
-            pipe = os.open(self._control, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            pipe = os.open(self._sizes, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                os.write(pipe, f"{RESIZE} {size}\n".encode())
+                os.write(pipe, size.ljust(SIZE_BYTES - 1).encode() + b"\n")
             finally:
                 os.close(pipe)
 
