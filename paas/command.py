@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from paas import priority
 from paas.errors import CommandFailed, PaasError
-from paas.priority import lower
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,8 @@ class Runner:
         """Start a child in its own session and return it; the caller waits for it.
 
         user, when given, is the uid and gid the child runs as, with no other groups.
-        gently: it leaves processors and disks to others who want them.
+        gently: it leaves processors and disks to others who want them. Every child goes after
+        the apps and the proxy: what starts apps must not keep those from answering that serve.
         SIGINT and SIGPIPE are back at their defaults in the child.
         """
         log.debug("spawn %s", argv)
@@ -122,7 +123,9 @@ class Runner:
         except FileNotFoundError as error:
             raise missing(argv[0]) from error
         if gently:
-            lower(child.pid)
+            priority.lower(child.pid)
+        else:
+            priority.weigh_session(child.pid, priority.AFTER_APPS)
         return child
 
 

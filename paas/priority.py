@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 NICE = 10
-OURS = -5  # of the daemon: apps that want every processor leave it a quarter
+AFTER_APPS = 5  # a third of what any other program weighs, a sixth of what apps do together
 LIBC = ctypes.CDLL(None, use_errno=True)
 ON_AMD64 = platform.machine() == "x86_64"  # elsewhere the numbers of asm-generic/unistd.h
 IOPRIO_SET = 251 if ON_AMD64 else 30
@@ -26,15 +26,6 @@ SHORT_NS = 100_000  # the shortest turn there is
 ORDINARY = 0  # SCHED_OTHER
 # struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period, util min, max
 ATTRIBUTES = struct.Struct("=IIQiIQQQII")
-
-
-def go_first() -> None:
-    """Have this process be heard when apps want all there is; in a session of its own alone.
-
-    That of a terminal is its user's. In a control group it is the group's weight that counts.
-    """
-    if os.getsid(0) == os.getpid():
-        weigh_session(os.getpid(), OURS)
 
 
 def lower(pid: int) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from paas import failpoints, priority
+from paas import failpoints
 from paas import settings as settings_module
 from paas.backup import finishing
 from paas.backup.keeper import Keeper
@@ -56,7 +56,6 @@ CANCEL_S = 15.0
 def main() -> int:
     """Run the daemon until it is told to stop; returns its exit code."""
     journal.start(settings_module.environment("PAAS_LOG_LEVEL", "info"))
-    priority.go_first()
     try:
         failpoints.allow(settings_module.environment("PAAS_FAILPOINTS"))
         with instance(settings_module.load()) as (platform, settings):

@@ -1,10 +1,13 @@
 """Weights: who gets the processors when there are too few of them.
 
-All containers of the instance together weigh more than any other program of the machine,
-so that apps answer while git, runc and whoever else are busy. A new app container weighs
-as little as a build until it is promoted: starting is the most work many apps ever do, and
-those who serve go first. Touches cgroups of the cpu controller, v1 or v2. Sources: Linux's
-scheduler/sched-design-CFS.rst and admin-guide/cgroup-v2.rst; runc's conversion of shares.
+All containers of the instance together weigh twice as much as any other program of the
+machine, and what starts them (git, runc) a sixth of that, so that apps answer meanwhile. They
+weigh no more, because starting ones and builds are among them: where those alone want a
+processor they have the weight of all, against the proxy that has requests for others. A new
+app container weighs as little as a build until it is promoted: starting is the most work many
+apps ever do, and those who serve go first. Touches cgroups of the cpu controller, v1 or v2.
+Sources: Linux's scheduler/sched-design-CFS.rst and admin-guide/cgroup-v2.rst; runc's
+conversion of shares.
 """
 
 from contextlib import suppress
@@ -12,7 +15,7 @@ from contextlib import suppress
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.hierarchies import ROOT, write
 
-APPS_SHARES = 8192  # of all containers; a program of the host has 1024
+APPS_SHARES = 2048  # of all containers; a program of the host has 1024
 DEFAULT_SHARES = 1024
 DEFAULT_WEIGHT = 100  # what v2 calls 1024, where nobody converts
 LEAST_WEIGHT, MOST_WEIGHT = 1, 10_000
