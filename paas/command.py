@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from paas import priority
 from paas.errors import CommandFailed, PaasError
+from paas.priority import AFTER_APPS, lower, weigh_session
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +123,9 @@ class Runner:
         except FileNotFoundError as error:
             raise missing(argv[0]) from error
         if gently:
-            priority.lower(child.pid)
+            lower(child.pid)
         else:
-            priority.weigh_session(child.pid, priority.AFTER_APPS)
+            weigh_session(child.pid, AFTER_APPS)
         return child
 
 
