@@ -8,7 +8,7 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from paas.deploy.presence import Presence
 from paas.model.app import App
@@ -19,6 +19,7 @@ IN_SERVICE = ("ps", "in-service")  # the property that has their ids
 
 _locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
 _hands: Presence[str] = Presence()
+_reserved: Presence[tuple[int, str]] = Presence()  # slots, by their app and name
 
 
 def in_hand(container_id: str) -> AbstractContextManager[object]:
@@ -29,6 +30,20 @@ def in_hand(container_id: str) -> AbstractContextManager[object]:
 def is_in_hand(container_id: str) -> bool:
     """Whether somebody is busy with a container."""
     return container_id in _hands
+
+
+@contextmanager
+def reserved(app: App, names: Sequence[str]) -> Iterator[None]:
+    """While an operation has slots empty that it fills itself: nobody else starts one in them."""
+    with ExitStack() as every:
+        for name in names:
+            every.enter_context(_reserved.of((app.id, name)))
+        yield
+
+
+def is_reserved(app: App, name: str) -> bool:
+    """Whether an operation is about to fill a slot."""
+    return (app.id, name) in _reserved
 
 
 @contextmanager

@@ -25,21 +25,22 @@ def room_made(
     platform: Platform, app: App, fresh: Sequence[Slot], console: Console
 ) -> Iterator[None]:
     """End what must not run beside the fresh slots, for the time of the block and after."""
-    leaving = [
-        one
-        for one in fleet.in_service(platform, app)
-        if slot_of(one) in fresh and policies.mode(platform, app, one.spec.process) is Mode.DISABLED
-    ]
-    if not leaving:
-        yield
-        return
+    present = fleet.in_service(platform, app)
+    alone = {slot for slot in fresh if policies.mode(platform, app, slot.process) is Mode.DISABLED}
+    leaving = [one for one in present if slot_of(one) in alone]
+    empty = alone | ({*fresh} - {slot_of(one) for one in present})
     serves = any(one.spec.process == WEB for one in leaving)
-    with route.expecting(app) if serves else nullcontext():
+    with (
+        fleet.reserved(app, [slot.name for slot in empty]),
+        route.expecting(app) if serves else nullcontext(),
+    ):
         try:
-            dismiss(platform, app, leaving, console)
+            if leaving:
+                dismiss(platform, app, leaving, console)
             yield
         except BaseException:
-            bring_back(platform, app, [slot_of(one) for one in leaving])
+            if leaving:
+                bring_back(platform, app, [slot_of(one) for one in leaving])
             raise
 
 

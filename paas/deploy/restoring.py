@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from paas.deploy import again, arriving, ending, order, roll
+from paas.deploy import again, arriving, ending, fleet, order, roll
 from paas.deploy.boot import Slot
 from paas.deploy.release import manifest_of
 from paas.model.app import App
@@ -84,8 +84,12 @@ def missing_of(platform: Platform, app: App) -> list[Slot]:
     if not again.whole(platform, release.image):  # whoever brings it up builds it first
         return []
     state = platform.store.process_states.get
-    slots = roll.missing(platform, app, release)
-    return [slot for slot in slots if not state(app, slot.process, slot.index).gave_up]
+    return [
+        slot
+        for slot in roll.missing(platform, app, release)
+        if not state(app, slot.process, slot.index).gave_up
+        and not fleet.is_reserved(app, slot.name)
+    ]
 
 
 class Restoring:

@@ -261,7 +261,7 @@ class Supervisor:
         if app is None or not release or slot not in boot.wanted(platform, app, release):
             return None
         old = fleet.in_slot(platform, app, slot.name)
-        if old is not None and old.running:
+        if (old is not None and old.running) or fleet.is_reserved(app, slot.name):
             return None
         spec = boot.spec(platform, app, release, slot)
         with fleet.in_hand(spec.id):
@@ -296,6 +296,7 @@ class Supervisor:
             current = platform.store.releases.current(app)
             wanted = current is not None and current.version == release.version
             wanted = wanted and slot in boot.wanted(platform, app, release)
+            wanted = wanted and not fleet.is_reserved(app, slot.name)
             installed = wanted and (
                 fleet.swap(platform, app, old, new) if old else fleet.add(platform, app, new)
             )

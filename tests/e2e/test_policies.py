@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paas.engines.embedded.cgroups import Cgroups
-from tests.e2e.instance import Instance
+from tests.conftest import own_settings
+from tests.e2e.instance import Instance, running
 from tests.e2e.samples import PLAIN, SERVER, WITH_WORKER
 from tests.e2e.test_hostile_builds import node_app, processes_named, start_push
 
@@ -121,8 +122,24 @@ def test_with_checks_disabled_old_and_new_never_meet_and_requests_wait(platform:
     assert "Stopping worker.1 first" in output
     assert set(statuses) == {200}
     assert platform.get("apart", "/env/A").text == "1"
-    kinds = [one["name"] for one in platform.json("ps:inspect", "apart") if one["running"]]
-    assert sorted(kinds) == ["web.1", "worker.1"]
+    assert sorted(running_in(platform, "apart")) == ["web.1", "worker.1"]
+
+
+def test_the_patrol_starts_nothing_where_checks_are_disabled_and_the_old_one_ends_first():
+    with running(own_settings(patrol_s=0.1)) as instance:
+        instance.repository("apart").deploy(WITH_WORKER)
+        instance.ok("ps:scale", "apart", "worker=1")
+        instance.ok("checks:disable", "apart")
+        with ThreadPoolExecutor(1) as pool:
+            for number in range(3):
+                change = pool.submit(instance.ok, "config:set", "apart", f"A={number}")
+                while not change.done():
+                    assert len(set(names := running_in(instance, "apart"))) == len(names), names
+                assert sorted(running_in(instance, "apart")) == ["web.1", "worker.1"]
+
+
+def running_in(instance: Instance, app: str) -> list[str]:
+    return [one["name"] for one in instance.json("ps:inspect", app) if one["running"]]
 
 
 def test_several_instances_switch_before_any_old_one_ends(platform: Instance):

@@ -68,11 +68,20 @@ def names(directory: Path) -> set[str]:
     return {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
 
 
+def files_in(layer: Path) -> str:
+    """The layer that has a layer's files: itself, or the one with the same content."""
+    try:
+        return str(json.loads((layer / "layer.json").read_text()).get("same_as") or layer.name)
+    except OSError:
+        return layer.name
+
+
 def of_apps(settings: Settings, apps: Sequence[AppRow]) -> dict[str, tuple[set[str], set[str]]]:
     """What is there and what may be, by kind."""
     run, state = settings.run_dir, settings.state_dir
     called = {app.name for app in apps}
     needed = {layer for app in apps for one in app.releases for layer in one.layers}
+    needed |= {files_in(state / "layers" / one) for one in needed}
     layers = {name for name in names(state / "layers") if name.startswith(("source-", "predep"))}
     incoming = {str(path) for path in (state / "repos").glob("*/objects/*incoming*")}
     return {
