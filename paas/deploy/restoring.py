@@ -160,12 +160,13 @@ class Restoring:
         ).start()
 
     def _bring_up(self, place: Place) -> None:
-        """Start one slot; its turn is over when it is up, or after a while."""
-        returned = threading.Lock()
+        """Start one slot; its turn is over when it is up or has been tried, or after a while."""
+        given_back = threading.Event()
 
         def give_back() -> None:
-            if returned.acquire(blocking=False):
-                with self._changed:
+            with self._changed:
+                if not given_back.is_set():
+                    given_back.set()
                     self._turns -= 1
                     self._changed.notify_all()
 
@@ -180,13 +181,13 @@ class Restoring:
             log.exception("%s of %s could not be started", place.slot.name, place.app)
         finally:
             timer.cancel()
-            give_back()
-            self._done(place, up=up)
+            with self._changed:  # at once: who waited for this app comes before who is less urgent
+                self._done(place, up=up)
+                give_back()
 
     def _done(self, place: Place, *, up: bool) -> None:
-        with self._changed:
-            self._under_way[place.app, place.slot.process] -= 1
-            self._left[place.app] -= 1
-            if not up:
-                self._failed.add(place.app)
-            self._changed.notify_all()
+        self._under_way[place.app, place.slot.process] -= 1
+        self._left[place.app] -= 1
+        if not up:
+            self._failed.add(place.app)
+        self._changed.notify_all()

@@ -103,6 +103,7 @@ class Supervisor:
 
     def _start_now(self, name: str, slot: Slot) -> bool:
         """Start a slot in this thread, unless its start is expected anyway; whether it is up."""
+        log.info("starting %s of %s, which should run", slot.name, name)
         app = self._platform.store.apps.find(name)
         if app is None or self._is_being_judged(app, slot) or not self._claim(app, slot):
             return False

@@ -127,8 +127,20 @@ def test_a_circle_that_came_to_be_all_the_same_is_broken():
     assert sorted(started(Plan(places, {"a": ("b",), "b": ("a",)}))) == ["a", "b"]
 
 
-def test_few_are_started_at_once_and_a_slow_one_gives_up_its_turn(monkeypatch):
-    monkeypatch.setattr("paas.deploy.restoring.TURN_S", 0.05)
+def test_who_waited_for_an_app_comes_next_once_that_is_up():
+    others = [place(f"other-{n:02}") for n in range(20)]
+    plan = Plan(sorted([place("blog", 5), place("db", 5), *others]), {"blog": ("db",)})
+    begun: list[str] = []
+
+    def start(app: str, _slot: object) -> bool:
+        begun.append(app)
+        return True
+
+    Restoring(plan, start, lambda: False, at_once=1).run()
+    assert begun[:2] == ["db", "blog"]
+
+
+def test_few_are_started_at_once_and_a_slow_one_gives_up_its_turn():
     slow, everybody = threading.Event(), threading.Semaphore(0)
     most, now, lock = 0, 0, threading.Lock()
 

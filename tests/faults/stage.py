@@ -121,6 +121,17 @@ class Stage:
         return Answer(*body.split(" "))
 
 
+def at_rest(stage: Stage) -> None:
+    """Wait until no container but those in service is left: nothing is retired any more."""
+    settings = stage.instance.settings
+
+    def is_at_rest() -> bool:
+        served = {one for app in read_apps(settings) for one in app.in_service}
+        return {entry.name for entry in (settings.run_dir / "containers").iterdir()} <= served
+
+    until(is_at_rest)
+
+
 @contextmanager
 def staged(*within: str, **changes: object) -> Iterator[Stage]:
     """An instance with the app `shop` and its neighbour `calm`, both watched."""
