@@ -56,7 +56,7 @@ def trials(settings: Settings, runner: Runner) -> list[Finding]:
     directory = Path(tempfile.mkdtemp(prefix=".paas-doctor-", dir=nearest(settings.state_dir)))
     program = str(Path(__file__).with_name("trials.py"))
     try:
-        done = runner.run(("/usr/bin/python3", "-I", program, str(directory)), timeout_s=30)
+        done = runner.run(("/usr/bin/python3", "-I", program, str(directory)), timeout_s=120)
         results: dict[str, str] = json.loads(done.stdout)
     except (PaasError, ValueError) as error:
         return [fail("kernel features", f"could not be tried: {error}", OTHERWISE)]

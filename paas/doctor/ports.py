@@ -74,12 +74,20 @@ def find_holder(port: int) -> Holder | None:
     inodes = {f"socket:[{inode}]" for inode in listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(str(entry.readlink()) in inodes for entry in (process / "fd").iterdir()):
+            if any(target(entry) in inodes for entry in (process / "fd").iterdir()):
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
                 return Holder(int(process.name), command.decode(errors="replace").strip())
         except OSError:
             continue  # gone meanwhile, or not ours to look into
     return None
+
+
+def target(descriptor: Path) -> str:
+    """What a process has open there; empty when it has closed it meanwhile."""
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def listening_inodes(port: int) -> set[str]:

@@ -122,7 +122,7 @@ def transact(family: int, message_type: int, flags: int, body: bytes) -> None:
     """One netlink request; OSError with the kernel's own errno when it refuses."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as link:
         link.bind((0, 0))
-        link.settimeout(5)
+        link.settimeout(30)
         link.send(struct.pack("IHHII", 16 + len(body), message_type, flags, 1, 0) + body)
         answer = link.recv(65536)
     kind, error = struct.unpack_from("4xH10xi", answer)

@@ -13,6 +13,7 @@ from paas.errors import PaasError
 from paas.settings import Settings
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
+BLOCK_DEVICES = Path("/sys/block")
 
 
 def find(settings: Settings, runner: Runner) -> list[str]:
@@ -66,9 +67,13 @@ def below(settings: Settings, path: str) -> bool:
 
 def loops(settings: Settings) -> Iterator[str]:
     """Loop devices on files of the instance."""
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        if below(settings, backing.read_text().strip()):
-            yield f"/dev/{backing.parts[3]}"
+    for backing in BLOCK_DEVICES.glob("loop*/loop/backing_file"):
+        try:
+            file = backing.read_text().strip()
+        except OSError:
+            continue  # let go of meanwhile
+        if below(settings, file):
+            yield f"/dev/{backing.parts[-3]}"
 
 
 def links(settings: Settings) -> list[str]:

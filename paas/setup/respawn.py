@@ -40,8 +40,11 @@ def speak_to(log: Path) -> None:
 
 def run_once(argv: list[str]) -> int:
     """The program's exit status; SIGTERM is passed on and waited for."""
-    child = os.posix_spawn(argv[0], argv, os.environ)
+    # not between its start and the line from which on it would be passed on
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    child = os.posix_spawn(argv[0], argv, os.environ, setsigmask=())
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except Ended:
         os.kill(child, signal.SIGTERM)
@@ -72,8 +75,8 @@ def main() -> None:
     detach()
     signal.signal(signal.SIGTERM, end)
     speak_to(log)
-    pid_file.write_text(f"{os.getpid()}\n")
     try:
+        pid_file.write_text(f"{os.getpid()}\n")
         keep_running(argv)
     except Ended:
         pid_file.unlink(missing_ok=True)

@@ -137,9 +137,7 @@ def test_little_memory_is_a_warning_and_too_little_a_failure() -> None:
 
 
 def test_a_taken_port_names_who_has_it(settings: Settings) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", settings.http_port))
-        other.listen()
+    with socket.create_server(("127.0.0.1", settings.http_port)):
         found = {finding.name: finding for finding in ports.examine(settings)}
     taken = found[f"port {settings.http_port}"]
     assert taken.status is Status.FAIL
@@ -148,10 +146,19 @@ def test_a_taken_port_names_who_has_it(settings: Settings) -> None:
     assert found[f"port {settings.ssh_port}"].status is Status.OK
 
 
+def test_who_opens_and_closes_files_meanwhile_is_named_all_the_same(settings: Settings) -> None:
+    before = os.open("/dev/null", os.O_RDONLY)
+    with socket.create_server(("127.0.0.1", settings.http_port)):
+        os.close(before)  # looking takes its number, and is over when that is looked at
+        holder = ports.find_holder(settings.http_port)
+    assert holder is not None
+    assert holder.pid == os.getpid()
+
+
 def test_a_port_that_this_instance_serves_is_no_obstacle(settings: Settings) -> None:
     program = (
         "import socket, sys\n"
-        "s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen()\n"
+        "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
         "print('listening', flush=True); sys.stdin.read()\n"
     )
     argv = [

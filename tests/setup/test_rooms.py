@@ -16,7 +16,16 @@ from paas import settings as settings_module
 from paas.command import Completed, Runner
 from paas.errors import PaasError
 from paas.settings import Settings
-from paas.setup import background, environment, keys, leftovers, links, options, packages
+from paas.setup import (
+    background,
+    environment,
+    keys,
+    leftovers,
+    links,
+    options,
+    packages,
+    respawn,
+)
 from paas.setup.children import follow
 from paas.setup.instance import Instance, Record, merged_toml
 from paas.setup.options import Errand
@@ -188,11 +197,11 @@ def respawned(settings: Settings, program: str) -> int:
         "/usr/bin/python3", "-I", str(background.RESPAWNER), str(settings.run_dir / "respawn.pid"),
         str(settings.state_dir / "paasd.log"), "/usr/bin/python3", "-c", program,
     )  # fmt: skip
-    subprocess.run(argv, check=True, timeout=10)
+    subprocess.run(argv, check=True, timeout=60)
     return wait_for(lambda: background.respawner_pid(Instance(settings)))
 
 
-def wait_for(answer, seconds: float = 20.0):  # type: ignore[no-untyped-def]
+def wait_for(answer, seconds: float = 60.0):  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := answer():
@@ -233,6 +242,28 @@ def test_stopping_the_respawner_lets_the_daemon_end_in_order(settings: Settings)
     wait_for(Path(f"{mark}.up").exists)
     background.end_process(respawner)
     assert mark.exists()
+
+
+def test_a_respawner_that_is_ended_at_once_ends_what_it_has_just_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[int] = []
+    spawn = os.posix_spawn
+
+    def spawn_and_be_told(*words: object, **options: object) -> int:
+        started.append(spawn(*words, **options))  # type: ignore[arg-type]
+        signal.raise_signal(signal.SIGTERM)
+        return started[0]
+
+    monkeypatch.setattr(os, "posix_spawn", spawn_and_be_told)
+    before = signal.signal(signal.SIGTERM, respawn.end)
+    try:
+        with pytest.raises(respawn.Ended):
+            respawn.run_once(["/bin/sleep", "60"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(started[0], os.WNOHANG)
 
 
 def test_a_stale_process_id_is_nobodys(settings: Settings) -> None:
@@ -295,6 +326,18 @@ def test_leftovers_are_found_by_name(
     assert len([line for line in found if line.startswith("process")]) == 1
     assert f"network link {bridge}" in found
     assert f"directory {settings.state_dir}" in found
+
+
+def test_a_loop_device_that_is_let_go_of_meanwhile_is_nobodys(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "BLOCK_DEVICES", tmp_path)
+    ours = tmp_path / "loop7" / "loop" / "backing_file"
+    ours.parent.mkdir(parents=True)
+    ours.write_text(f"{settings.state_dir}/disk\n")
+    # listed, and not to be read
+    (tmp_path / "loop8" / "loop" / "backing_file").mkdir(parents=True)
+    assert list(leftovers.loops(settings)) == ["/dev/loop7"]
 
 
 def test_a_clean_machine_has_no_leftovers(settings: Settings) -> None:
