@@ -79,13 +79,13 @@ def test_a_follower_sees_an_event_as_it_comes(platform: Platform):
     found: list[int] = []
 
     def follow() -> None:
-        platform.store.events.wait(0, 5)
+        platform.store.events.wait(0, 60)
         found.append(len(platform.store.events.list()))
 
     thread = threading.Thread(target=follow)
     thread.start()
     platform.record("blog", "alice", "app", "Create")
-    thread.join(5)
+    thread.join(60)
     assert found == [1]
 
 

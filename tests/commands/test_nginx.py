@@ -217,7 +217,7 @@ def test_a_log_is_followed_over_its_rotation(tmp_path: Path, monkeypatch: pytest
                 path.open("a").write("first\nunfin")
                 path.open("a").write("ished not\n")
         reader.join(0.5)
-    reader.join(20)
+    reader.join(60)
     assert found[0] == b"first"
     assert found[-2:] == [b"second, which is long", b"third"]
     assert logs.last(path, lambda _: True, 2) == [b"third", b"not this"]

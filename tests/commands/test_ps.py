@@ -107,7 +107,7 @@ def test_what_several_apps_say_at_once_stands_together(
     for name in names[1:]:
         admin.ok("apps:create", name)
         deploy(platform, platform.store.apps.get(name))
-    met = threading.Barrier(3, timeout=10)
+    met = threading.Barrier(3, timeout=60)
 
     def restart(_platform: Platform, name: str, console: Console, *_: object, actor: str) -> None:
         console.step(f"{name} begins")

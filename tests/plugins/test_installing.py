@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from paas.platform import Platform
+from paas.settings import Settings
 from tests.commands.conftest import Admin
 from tests.plugins.conftest import TOML, script, write
 
@@ -36,13 +37,10 @@ def git(folder: Path, *argv: str) -> str:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+def served(settings: Settings, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder and the address at which git serves the repositories in it."""
-    base = tmp_path / "served"
+    base, port = tmp_path / "served", settings.http_port  # nobody else's, and no proxy is here
     base.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     daemon = subprocess.Popen(
         ["git", "daemon", "--export-all", f"--base-path={base}", "--listen=127.0.0.1",
          f"--port={port}", "--reuseaddr"], env=GIT, start_new_session=True,
