@@ -124,6 +124,8 @@ class Console:
 
         self._listeners.append(inner.cancel)
         self._resize_listeners.append(resized)
+        if self.cancelled.is_set():  # just before
+            inner.cancel()
         try:
             yield inner
         finally:

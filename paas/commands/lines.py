@@ -173,7 +173,10 @@ ACTIONS: dict[str, Callable[[Editor], None]] = {
 
 
 def keys(console: Console, gone: int) -> Iterator[str]:
-    """What is typed: characters, and keys by their names; ends with the input or with gone."""
+    """What is typed: characters, and keys by their names; ends with the input or with gone.
+
+    No more of the input is taken than that: what follows a line is for its command to read.
+    """
     data = b""
     while True:
         while data:
@@ -184,7 +187,7 @@ def keys(console: Console, gone: int) -> Iterator[str]:
             if key:
                 yield key
         ready, _, _ = select.select([console.stdin, gone], [], [])
-        if gone in ready or not (more := console.read(4096)):
+        if gone in ready or not (more := console.read(1)):
             return
         data = (data + more)[:LINE_LENGTH]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from paas.commands.lines import Editor, first_key, keys
-from paas.console import Console
+from paas.console import Console, silent
 from paas.model.app import App
 from paas.model.caller import Caller, Role
 from tests.commands.conftest import ADMIN, NOBODY, ROOT, Admin
@@ -70,6 +70,26 @@ def test_a_line_ends_with_the_input_and_ctrl_d_only_when_it_is_empty():
     assert typed(b"one\r\x04two\r") == ["one"]
     assert typed(b"ab\x02\x04\r") == ["a"]
     assert typed(b"never ended") == []
+
+
+def test_what_is_typed_after_a_line_is_its_commands_to_read():
+    reader, writer = os.pipe()
+    os.write(writer, b"run blog bash\recho one\r")
+    with silent() as quiet:
+        console = Console(reader, quiet.stdout, quiet.stderr)
+        stream = keys(console, quiet_pipe := os.pipe()[0])
+        assert Editor(console, "> ", completions).line(stream) == "run blog bash"
+    assert os.read(reader, 100) == b"echo one\r"
+    for one in (reader, writer, quiet_pipe):
+        os.close(one)
+
+
+def test_an_interrupt_between_a_line_and_its_command_is_the_commands():
+    with silent() as console:
+        console.cancel()
+        with console.within({}) as command:
+            assert command.cancelled.is_set()
+        assert not console.cancelled.is_set()
 
 
 @pytest.mark.parametrize("data", [b"\x1b", b"\x1b[", b"\x1b[3", b"\xe6\xbc", b"\xf0\x9f\x98"])
