@@ -3,7 +3,8 @@ deploys; seen from inside the containers and in the kernel."""
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -181,9 +182,15 @@ def test_a_log_begins_anew_at_the_size_that_was_set(platform: Instance):
     for _ in range(3):
         platform.get(APP, "/" + "x" * 40_000)
     logs = platform.settings.state_dir / "logs" / APP
-    largest = max(path.stat().st_size for path in logs.glob("web.1.*.log*"))
-    assert largest < 64 << 10
+    assert max(sizes(logs.glob("web.1.*.log*"))) < 64 << 10
     platform.ok("logs:set", APP, "max-size")
+
+
+def sizes(paths: Iterable[Path]) -> Iterator[int]:
+    """Of those that are there still: a log that is full gets another name."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.stat().st_size
 
 
 def test_a_deploy_that_failed_is_read_again_after_another_that_did_not(platform: Instance):

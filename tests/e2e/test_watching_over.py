@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.e2e.instance import Instance
-from tests.e2e.test_no_request_lost import load
+from tests.e2e.test_no_request_lost import DRAIN_S, load
 from tests.load.client import Mix
 from tests.load.stage import APP_FILES
 
@@ -53,7 +53,7 @@ def files(**checks: list[dict[str, object]]) -> dict[str, str]:
     }
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
@@ -74,15 +74,17 @@ def test_a_process_that_fails_its_liveness_check_is_replaced(platform: Instance)
     assert platform.get("pulse", "/sicken").status_code == 200
     until(lambda: only_container(platform, "pulse").get("id") not in (None, first))
     assert platform.get("pulse", "/live").status_code == 200
+    until(lambda: platform.json("ps:report", "pulse")["status-web.1"].endswith("1 restart"))  # type: ignore[index]
     words = "web.1 failed its liveness check (pulse) 2 times: GET /live answered with status 500"
     assert words in platform.ok("logs", "pulse")
     assert words in platform.ok("events", "--app", "pulse")
-    assert platform.json("ps:report", "pulse")["status-web.1"].endswith("1 restart")  # type: ignore[index]
 
 
 def test_nobody_notices_that_a_process_is_replaced(platform: Instance):
+    platform.ok("apps:create", "unnoticed")
     repository = platform.repository("unnoticed")
     live = {**LIVE, "path": "/", "content": "this is in no answer", "attempts": 1}
+    platform.ok("checks:set", "unnoticed", "wait-to-retire", str(DRAIN_S))
     repository.deploy({**APP_FILES, "app.json": json.dumps({"healthchecks": {"web": [live]}})})
     with load(platform, unnoticed=Mix(polls=2, poll_s=1.0, uploads=0, socket_s=2.0)) as running:
         until(lambda: len({one.process for one in running.record.exchanges[:]} - {""}) >= 3, 60)
