@@ -200,8 +200,8 @@ def test_going_in_survives_a_lost_connection_too(platform: Instance):
     again.sendline("echo $KEPT in $PWD")
     again.expect("still-here in /tmp")
     assert listed(platform)[0]["attended"]
-    again.sendline("stty size; exit 9")
-    again.expect("40 100")
+    again.sendline("until stty size | grep '40 100'; do sleep 0.1; done; exit 9")
+    again.expect("40 100\r")
     again.expect(pexpect.EOF)
     again.close()
     assert again.exitstatus == 9
@@ -290,14 +290,12 @@ def test_an_app_has_no_more_sessions_than_it_may(platform: Instance):
 def test_what_is_run_in_a_shell_of_commands_goes_on_without_it_too(platform: Instance):
     child = on_terminal(platform)
     child.expect("paas> ")
-    child.sendline(f"run {APP} -- bash --norc")
-    child.sendline("PS1='ready''> '")
+    child.send(f"run {APP} -- bash --norc\rPS1='ready''> '\r")  # typed ahead
     child.expect("ready> ")
     child.send("\x10\x11")  # back in the shell
     child.expect("run.1 goes on")
     child.expect("paas> ")
-    child.sendline(f"enter {APP} web bash --norc")
-    child.sendline("PS1='ready''> '")
+    child.send(f"enter {APP} web bash --norc\rPS1='ready''> '\r")
     child.expect("ready> ")
     os.kill(child.pid, signal.SIGKILL)
     child.close(force=True)
@@ -312,8 +310,8 @@ def test_leaving_is_two_keys_and_the_terminal_is_as_it_was(platform: Instance):
 
 def test_interrupts_and_new_sizes_reach_the_program(platform: Instance):
     child = session(platform)
-    child.sendline("trap 'echo got-''winch' WINCH; sleep 60")
-    child.expect("sleep 60")
+    child.sendline("trap 'echo got-''winch' WINCH; echo trap-''set; sleep 60")
+    child.expect("trap-set")
     child.send("\x03")
     child.expect("ready> ")
     child.setwinsize(40, 100)
@@ -435,8 +433,8 @@ def test_a_shell_is_a_session_of_commands_with_what_they_need(platform: Instance
     child.sendline(f"run {APP} -- sh -c 'stty size; exit 3'")
     child.expect("31 97")
     child.expect("paas> ")
-    child.sendline(f"logs {APP} -t -n 0")
-    time.sleep(0.5)
+    child.sendline(f"logs {APP} -t -n 1")
+    child.expect(r"\d\d:\d\d:\d\d")  # it has begun
     child.send("\x03")
     child.expect("paas> ")
     child.send("\x1b[A\x1b[A\x15version\r")
