@@ -9,6 +9,8 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import cycle, islice
 from pathlib import Path
 from typing import IO
 
@@ -25,10 +27,13 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PORTS = ("ssh_port", "http_port", "https_port")
 FIRST_PORT, PORTS_EACH = 20_000, 10
+FREE_PORTS = range(22_000, 32_000)
 OCTET_S = 120.0
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
 _claimed: deque[IO[str]] = deque(maxlen=32 // WORKERS)
+_ports = FREE_PORTS[WORKER::WORKERS]
+_free = cycle(secrets.SystemRandom().sample(_ports, len(_ports)))
 
 # a suite started in a shell's background has Ctrl-C ignored, and so would the clients it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -91,9 +96,12 @@ def octets_in_use() -> set[int]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nothing listens on, for a server of a test; no outgoing connection gets it."""
+    for port in islice(_free, len(_ports)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free for a test's server")
 
 
 @pytest.fixture

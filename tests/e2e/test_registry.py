@@ -26,7 +26,7 @@ def hub() -> Iterator[Registry]:
 @pytest.fixture(scope="module")
 def house(hub: Registry) -> Iterator[Instance]:
     """A platform that knows the registry speaks without TLS."""
-    settings = own_settings(boot_timeout_s=10.0, drain_s=1.0, stop_grace_s=1.0, check_wait_s=0.2)
+    settings = own_settings(boot_timeout_s=30.0, drain_s=1.0, stop_grace_s=1.0, check_wait_s=0.2)
     with running(settings, {"PAAS_INSECURE_REGISTRIES": hub.server}) as instance:
         yield instance
 

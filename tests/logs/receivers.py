@@ -57,9 +57,10 @@ class Rsyslog:
             self.process = None
 
     def received(self) -> list[tuple[list[str], str]]:
-        """Fields of the head, and text, of every message so far."""
+        """Fields of the head, and text, of every message so far that was written whole."""
         path = self.root / "received"
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        text = path.read_text(errors="replace") if path.exists() else ""
+        lines = text.rpartition("\n")[0].splitlines()
         return [(head.split(), text) for head, _, text in (one.partition("|") for one in lines)]
 
     def texts(self) -> list[str]:
