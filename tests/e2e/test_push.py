@@ -26,8 +26,8 @@ def test_a_second_push_reuses_the_dependency_layer(platform: Instance):
     layers.append(set(releases_info(platform, "again")["layers"]))
     kept = {layer for layer in layers[0] & layers[1] if "dependencies" in layer}
     assert kept
-    assert "gunicorn" in first.lower() or "install" in first.lower()
-    assert len(second) < len(first)
+    assert "Installing dependencies" in first
+    assert "Installing" not in second
 
 
 def releases_info(platform: Instance, app: str) -> dict:
@@ -52,7 +52,7 @@ def test_a_static_site_is_served_compressed_with_cache_headers(platform: Instanc
     assert answer.status_code == 200
     assert "no-cache" in answer.headers["Cache-Control"]
     platform.get("site", "/look-for-this")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "look-for-this" not in platform.ok("logs", "site") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "GET /look-for-this" in platform.ok("logs", "site")
@@ -76,7 +76,7 @@ def test_a_new_push_replaces_the_old_version_without_a_failed_request(platform: 
 def test_workers_run_beside_web_once_scaled(platform: Instance):
     platform.repository("crew").deploy(WITH_WORKER)
     platform.ok("ps:scale", "crew", "worker=1")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "tick" not in platform.ok("logs", "crew", "-p", "worker") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "worker.1" in platform.ok("logs", "crew", "-p", "worker")
