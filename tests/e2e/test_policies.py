@@ -246,18 +246,19 @@ def test_a_newer_push_takes_the_place_of_one_that_waits(platform: Instance):
 
 def test_builds_leave_the_processors_to_the_apps(platform: Instance):
     burn = "for n in 1 2 3 4; do timeout %d sh -c 'while :; do :; done' & done; wait; true"
-    worker = {**PLAIN, "work-hard.sh": burn % 300}
-    worker["Procfile"] = "web: python3 server.py\nworker: bash work-hard.sh\n"
+    build, work = (f"{name}-hard-{platform.settings.name}.sh" for name in ("build", "work"))
+    worker = {**PLAIN, work: burn % 300}
+    worker["Procfile"] = f"web: python3 server.py\nworker: bash {work}\n"
     platform.repository("working").deploy(worker)
     platform.ok("ps:scale", "working", "worker=1")
     repository = platform.repository("building")
-    repository.commit({**node_app("bash build-hard.sh"), "build-hard.sh": burn % 20})
+    repository.commit({**node_app(f"bash {build}"), build: burn % 20})
     child = start_push(repository)
     try:
-        until(lambda: processes_named("bash build-hard.sh"), 120)
-        before = [cpu_seconds(platform, f"bash {name}-hard.sh") for name in ("build", "work")]
+        until(lambda: processes_named(f"bash {build}"), 120)
+        before = [cpu_seconds(platform, f"bash {script}") for script in (build, work)]
         time.sleep(6)
-        after = [cpu_seconds(platform, f"bash {name}-hard.sh") for name in ("build", "work")]
+        after = [cpu_seconds(platform, f"bash {script}") for script in (build, work)]
         of_build, of_app = (b - a for a, b in zip(before, after, strict=True))
     finally:
         platform.ok("ps:scale", "working", "worker=0")
