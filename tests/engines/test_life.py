@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from paas.engines.base import Streams
-from paas.engines.embedded import processes, runtime
+from paas.engines.embedded import exits, processes, runtime
 from paas.engines.embedded.engine import EmbeddedEngine
 from paas.errors import PaasError
 from paas.logs.logs import Logs
@@ -231,6 +231,24 @@ def test_the_end_is_noticed_when_conmon_was_killed_before(house: House) -> None:
     assert ended
     assert ended.exit
     assert ended.exit.code == 137
+
+
+def test_a_conmon_that_takes_long_to_say_how_it_ended_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exits, "MONITOR_TIMEOUT_S", 0.1)
+    script = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    spec = house.spec("/bin/bash", "-c", f"{{ {script}; }}; true")
+    container = house.engine.start(spec)
+    until(lambda: "ready" in house.log_text(spec))
+    monitor = int((house.settings.run_dir / "containers" / spec.id / "conmon.pid").read_text())
+    os.kill(monitor, signal.SIGSTOP)
+    os.kill(container.pid, signal.SIGTERM)
+    assert house.engine.wait(container.id, 1) is None
+    os.kill(monitor, signal.SIGCONT)
+    status = house.engine.wait(container.id, 30)
+    assert status
+    assert status.code == 3
 
 
 def test_a_pid_that_is_somebody_elses_by_now_is_not_taken_for_the_container(house: House) -> None:

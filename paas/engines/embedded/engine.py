@@ -59,7 +59,7 @@ class EmbeddedEngine:
         self._directories.make()
         self._index = Index(self._directories, self._cgroups)
         self._ends = Ends(self._index.lock)
-        self._exits = ExitWatch(self._directories.exits, self._ended)
+        self._exits = ExitWatch(self._directories.exits, self._ended, self._is_monitored)
         for container in self._index.load():
             self._stillness.let_go(container.id)
             self._exits.track(container.id, container.pid)
@@ -360,6 +360,9 @@ class EmbeddedEngine:
     def on_exit(self, listener: Callable[[Container], None]) -> None:
         """Have listener called of every end, those that came before any listener first."""
         self._ends.listen(listener)
+
+    def _is_monitored(self, container_id: str) -> bool:
+        return runtime.is_monitored(self._directories.container(container_id))
 
     def _ended(self, container_id: str, code: int) -> None:
         entry = self._index.entry(container_id)

@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 
 KILLED = 137
 TERMINATED = 143
-# conmon reaps at once; when it says nothing for so long after the process is gone, it is gone too
-MONITOR_TIMEOUT_S = 2.0
+# conmon reaps at once; when it says nothing for so long after the process is gone, it may be gone
+# too, or it waits for a busy disk
+MONITOR_TIMEOUT_S, HUNG_S = 2.0, 30.0
 
 
 def classify(code: int, memory_kills: int, *, stopped: bool) -> ExitStatus:
@@ -38,14 +39,22 @@ def classify(code: int, memory_kills: int, *, stopped: bool) -> ExitStatus:
 class ExitWatch:
     """Tells of every tracked container's end, once, from its own thread."""
 
-    def __init__(self, directory: Path, ended: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        ended: Callable[[str, int], None],
+        is_monitored: Callable[[str], bool],
+    ) -> None:
+        """is_monitored: whether a container's conmon is there."""
         self._directory = directory
         self._ended = ended
+        self._is_monitored = is_monitored
         self._events = inotify.Inotify()
         self._events.watch(directory, inotify.MOVED_TO | inotify.CREATED)
         self._lock = threading.Lock()
         self._processes: dict[str, int] = {}
         self._deadlines: dict[str, float] = {}
+        self._hung_at: dict[str, float] = {}  # when a conmon that is there is waited for no longer
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._selector.register(self._events.descriptor, selectors.EVENT_READ, None)
@@ -103,6 +112,7 @@ class ExitWatch:
     def _drop(self, container_id: str) -> bool:
         """Let go of one container; whether it was tracked."""
         self._deadlines.pop(container_id, None)
+        self._hung_at.pop(container_id, None)
         process = self._processes.pop(container_id, None)
         if process is not None and process >= 0:
             with suppress(KeyError):
@@ -147,14 +157,26 @@ class ExitWatch:
             process = self._processes.get(container_id, -1)
             if process >= 0:
                 self._selector.unregister(process)
-                self._deadlines.setdefault(container_id, time.monotonic() + MONITOR_TIMEOUT_S)
+                now = time.monotonic()
+                self._deadlines.setdefault(container_id, now + MONITOR_TIMEOUT_S)
+                self._hung_at[container_id] = now + HUNG_S
 
     def _report(self) -> None:
         for container_id, deadline in list(self._deadlines.items()):
             code = self.code(container_id)
-            if code is None and time.monotonic() < deadline:
+            if code is None and (time.monotonic() < deadline or self._put_off(container_id)):
                 continue
             with self._lock:
                 tracked = self._drop(container_id)
             if tracked:
                 self._ended(container_id, KILLED if code is None else code)
+
+    def _put_off(self, container_id: str) -> bool:
+        """Give a conmon that is there, and says nothing, more time; whether it gets any."""
+        now = time.monotonic()
+        if now >= self._hung_at.get(container_id, now) or not self._is_monitored(container_id):
+            return False
+        with self._lock:
+            if container_id in self._deadlines:
+                self._deadlines[container_id] = now + MONITOR_TIMEOUT_S
+        return True

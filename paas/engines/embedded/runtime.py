@@ -258,6 +258,14 @@ def end_monitor(home: Path, verdict: Path) -> None:
         os.close(process)
 
 
+def is_monitored(home: Path) -> bool:
+    """Whether the conmon whose directory this is is there."""
+    process = open_monitor(home)
+    if process is not None:
+        os.close(process)
+    return process is not None
+
+
 def open_monitor(home: Path) -> int | None:
     """A pidfd of the conmon whose directory this is, for the caller to close; None when it is gone.
 
