@@ -14,13 +14,14 @@ from tests.e2e.world import World
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Instance]:
     settings = own_settings(
-        boot_timeout_s=10.0,
-        build_timeout_s=40.0,
+        boot_timeout_s=30.0,
+        build_timeout_s=300.0,
         drain_s=5.0,
         stop_grace_s=3.0,
         check_wait_s=0.2,
         build_memory_bytes=768 << 20,
         build_disk_bytes=512 << 20,
+        gc_interval_s=0.0,  # layers that a test looks at stay while it does
     )
     folder = settings.state_dir.parent / "buildpacks"
     trusted = settings.state_dir.parent / "authorities.pem"

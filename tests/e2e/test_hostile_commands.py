@@ -53,7 +53,9 @@ PASSING = ("builds", "copies", "points")
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Instance]:
     """An instance of its own: what other tests do must not be taken for a change."""
-    settings = own_settings(boot_timeout_s=10.0, drain_s=1.0, stop_grace_s=1.0, check_wait_s=0.2)
+    settings = own_settings(
+        boot_timeout_s=30.0, drain_s=1.0, stop_grace_s=1.0, check_wait_s=0.2, gc_interval_s=0.0
+    )
     with running(settings) as instance:
         instance.repository(APP).deploy(WITH_WORKER)
         yield instance
