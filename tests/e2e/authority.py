@@ -23,6 +23,7 @@ class Authority:
         self.port, self.management, self.names = free_port(), free_port(), free_port()
         self.dns = f"127.0.0.1:{free_port()}"
         self.directory = f"https://localhost:{self.port}/dir"
+        self.roots = f"https://localhost:{self.management}/roots/0"
         self.certificate = root / "own.pem"
         made = self_signed(["localhost"])
         self.certificate.write_text(made.chain)
@@ -53,13 +54,16 @@ class Authority:
                 environment = {"PEBBLE_VA_NOSLEEP": "1", "PATH": "/usr/bin", "HOME": "/"}
                 child = subprocess.Popen(argv, stdout=log, stderr=log, env=environment)
                 self._children.append(child)
-        assert wait_for(self._answers), (self.root / "log").read_text()[-2000:]
+        assert wait_for(self._answers, 60), (self.root / "log").read_text()[-2000:]
 
     def _answers(self) -> bool:
         try:
-            return requests.get(self.directory, verify=str(self.certificate), timeout=5).ok
-        except requests.ConnectionError:
+            requests.get(f"http://{self.dns}/", timeout=5)
+            for address in (self.directory, self.roots):
+                requests.get(address, verify=str(self.certificate), timeout=5).raise_for_status()
+        except requests.RequestException:
             return False
+        return True
 
     def lead(self, name: str, address: str) -> None:
         """Have a name lead elsewhere than here."""
@@ -68,9 +72,8 @@ class Authority:
 
     def root_certificate(self) -> Path:
         """Who has to be trusted by whoever trusts what it issues."""
-        address = f"https://localhost:{self.management}/roots/0"
         path = self.root / "root.pem"
-        path.write_text(requests.get(address, verify=str(self.certificate), timeout=20).text)
+        path.write_text(requests.get(self.roots, verify=str(self.certificate), timeout=20).text)
         return path
 
     def end(self) -> None:
