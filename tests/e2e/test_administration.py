@@ -43,7 +43,7 @@ def test_domains_are_routed_as_soon_as_they_are_added(platform: Instance):
     import requests
 
     url = f"http://127.0.0.1:{platform.settings.http_port}/"
-    answer = requests.get(url, headers={"Host": "SHOP.example.com"}, timeout=10)
+    answer = requests.get(url, headers={"Host": "SHOP.example.com"}, timeout=60)
     assert answer.text == "hello"
     taken = platform.paas("domains:add", "twice2", "shop.example.com")
     assert taken.returncode == 20
@@ -73,19 +73,24 @@ def test_logs_hold_every_process_and_follow_live(platform: Instance):
         stdout=subprocess.PIPE,
     )
     try:
-        assert child.stdout is not None
-        seen = b""
-        deadline = time.monotonic() + 15
+        assert b"worker.1" in line_with(child, b"tick")
         platform.get("talk", "/find-me")
-        while not (b"find-me" in seen and b"tick" in seen) and time.monotonic() < deadline:
-            seen += child.stdout.readline()
-        assert b"web.1" in seen
-        assert b"worker.1" in seen
+        assert b"web.1" in line_with(child, b"find-me")
     finally:
         child.kill()
         child.wait()
     platform.ok("ps:restart", "talk")
     assert "find-me" in platform.ok("logs", "talk", "-n", "1000")
+
+
+def line_with(child: subprocess.Popen[bytes], words: bytes) -> bytes:
+    """The next line that has these words, of one who says something again and again."""
+    assert child.stdout is not None
+    deadline = time.monotonic() + 60
+    while words not in (line := child.stdout.readline()):
+        assert line
+        assert time.monotonic() < deadline
+    return line
 
 
 def test_run_carries_stdin_and_the_exit_code(platform: Instance):
@@ -105,7 +110,7 @@ def test_an_interactive_run_has_a_real_terminal_of_the_callers_size(platform: In
         "paas@127.0.0.1",
     ]
     child = pexpect.spawn(
-        command[0], [*command[1:], "run", "shell", "bash"], dimensions=(31, 97), timeout=20
+        command[0], [*command[1:], "run", "shell", "bash"], dimensions=(31, 97), timeout=60
     )
     child.sendline("stty size; tty")
     child.expect("31 97")
@@ -146,7 +151,7 @@ def test_a_crashed_process_is_restarted_and_its_exit_is_told(platform: Instance)
     platform.repository("phoenix").deploy(PLAIN)
     with_error = platform.get("phoenix", "/die")
     assert with_error.status_code in (502, 503)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while platform.get("phoenix").status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert platform.get("phoenix").text == "hello"

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -13,8 +14,9 @@ from tests.e2e.instance import Instance, Repository
 from tests.e2e.samples import PLAIN
 
 APP = "timed"
+NOT_NOW = datetime.now(UTC) + timedelta(hours=12)
 JOBS = [
-    {"command": "echo hello-from-$DYNO", "schedule": "0 3 * * *"},
+    {"command": "echo hello-from-$DYNO", "schedule": f"0 {NOT_NOW.hour} * * *"},
     {"command": "echo words >&2; exit 3", "schedule": "@weekly", "timezone": "Europe/Berlin"},
     {"command": "sleep 300", "schedule": "0 4 1 1 *", "concurrency_policy": "forbid"},
 ]

@@ -56,7 +56,7 @@ def test_memory_over_the_limit_is_named_and_the_neighbour_serves_on(platform: In
     platform.ok("ps:restart", "greedy")
     with contextlib.suppress(requests.RequestException):  # it may die before it has answered
         platform.get("greedy", "/eat")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (
         "memory limit 64 MiB" not in platform.ok("logs", "greedy") and time.monotonic() < deadline
     ):
@@ -64,7 +64,7 @@ def test_memory_over_the_limit_is_named_and_the_neighbour_serves_on(platform: In
         time.sleep(0.2)
     assert "killed: memory limit 64 MiB" in platform.ok("logs", "greedy")
     assert "memory limit 64 MiB" in platform.ok("ps:report", "greedy")
-    while platform.get("greedy").status_code != 200 and time.monotonic() < deadline + 10:
+    while platform.get("greedy").status_code != 200 and time.monotonic() < deadline + 60:
         time.sleep(0.1)
     assert platform.get("greedy").text == "hello"
 
@@ -89,6 +89,11 @@ def test_a_fork_bomb_is_contained_by_the_process_limit(platform: Instance):
 def test_cpu_is_held_to_the_limit(platform: Instance):
     platform.repository("busy").deploy(PLAIN)
     platform.ok("resource:limit", "busy", "--cpu", "0.2", "--process-type", "run")
-    program = "import time\ns=time.time()\nwhile time.time()-s<2: pass\nprint(time.process_time())"
+    program = (
+        "import time\n"
+        "c,s=time.process_time(),time.monotonic()\n"
+        "while time.monotonic()-s<2: pass\n"
+        "print(time.process_time()-c)\n"
+    )
     output = platform.ok("run", "busy", "--", "python3", "-c", program)
     assert float(output.split()[-1]) < 0.8
