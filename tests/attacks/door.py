@@ -33,7 +33,7 @@ class Door:
             env = {"PWD": str(self.directory)}
             request = json.dumps({"version": 1, "argv": argv, "env": env}).encode() + b"\n"
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(60)
+                connection.settimeout(300)
                 connection.connect(str(self.path))
                 rights = array.array("i", (given, out, err))
                 sent = connection.sendmsg(

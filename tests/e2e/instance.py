@@ -16,6 +16,7 @@ import requests
 from paas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300.0  # for whatever ends by itself
 SETTING_KEYS = (
     "ca_bundle",
     *("name", "state_dir", "run_dir", "stack_dir", "listen_address", "domain"),
@@ -74,7 +75,7 @@ class Instance:
         log.close()
 
     def wait_until_up(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert self.process is not None
             assert self.process.poll() is None, self.daemon_log()
@@ -94,7 +95,7 @@ class Instance:
     def stop(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=PATIENCE_S)
 
     def paasd(self, *argv: str) -> subprocess.CompletedProcess[bytes]:
         """The daemon's program in another role, the daemon being stopped."""
@@ -104,7 +105,7 @@ class Instance:
             env=self.environment,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
     def destroy(self) -> None:
@@ -121,7 +122,7 @@ class Instance:
             cwd=self.checkout,
             env=self.environment,
             check=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
     # -- clients ---------------------------------------------------------------------
@@ -161,11 +162,11 @@ class Instance:
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
     def paas(
-        self, *argv: str, stdin: bytes = b"", timeout_s: float = 120
+        self, *argv: str, stdin: bytes = b"", timeout_s: float = PATIENCE_S
     ) -> subprocess.CompletedProcess[bytes]:
         """The local client."""
         return subprocess.run(
@@ -177,7 +178,7 @@ class Instance:
             timeout=timeout_s,
         )
 
-    def ok(self, *argv: str, stdin: bytes = b"", timeout_s: float = 120) -> str:
+    def ok(self, *argv: str, stdin: bytes = b"", timeout_s: float = PATIENCE_S) -> str:
         """The local client's output; fails the test when the command fails."""
         done = self.paas(*argv, stdin=stdin, timeout_s=timeout_s)
         assert done.returncode == 0, (argv, done.stdout.decode(), done.stderr.decode())
@@ -196,7 +197,7 @@ class Instance:
         return requests.get(
             f"http://127.0.0.1:{self.settings.http_port}{path}",
             headers={"Host": f"{app}.{self.settings.domain}"},
-            timeout=30,
+            timeout=60,
             **options,  # type: ignore[arg-type]
         )
 

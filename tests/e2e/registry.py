@@ -97,7 +97,7 @@ def registry(root: Path, *, closed: bool) -> Iterator[Registry]:
 
 
 def wait_for(address: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection((address, 5000), timeout=1).close()

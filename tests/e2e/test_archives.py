@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.instance import REPOSITORY, Instance
+from tests.e2e.instance import PATIENCE_S, REPOSITORY, Instance
 from tests.e2e.samples import PLAIN
 from tests.e2e.world import World
 
@@ -147,7 +147,7 @@ def test_a_directory_is_deployed_without_git_over_ssh_and_here(platform: Instanc
         done = subprocess.run(
             [client, "deploy", "--app", "shop"],
             cwd=folder, env={**platform.environment, **variables}, capture_output=True,
-            stdin=subprocess.DEVNULL, timeout=120,
+            stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
         assert b"Application deployed" in done.stdout

@@ -186,7 +186,7 @@ def test_top_names_processes_as_their_container_sees_them(platform: Instance):
 def test_a_live_view_is_drawn_anew_and_ends_with_its_reader(platform: Instance):
     command = [*platform.ssh_command, "-tt", "-p", str(platform.settings.ssh_port)]
     child = pexpect.spawn(
-        command[0], [*command[1:], "paas@127.0.0.1", "stats", "-i", "0.5", APP], timeout=20,
+        command[0], [*command[1:], "paas@127.0.0.1", "stats", "-i", "0.5", APP], timeout=60,
         dimensions=(20, 120), encoding="utf-8",
     )  # fmt: skip
     for _ in range(2):

@@ -40,7 +40,7 @@ class Browser:
         """Status, body and headers; status 0 when nothing was answered."""
         ports = (self.settings.http_port, self.settings.https_port)
         known = [f"{name}:{port}:127.0.0.1" for name in (HOST, OTHER) for port in ports]
-        argv = ["curl", "-sS", "-m", "30", "-D", f"{self.root}/head", "-w", "\n%{http_code}"]
+        argv = ["curl", "-sS", "-m", "60", "-D", f"{self.root}/head", "-w", "\n%{http_code}"]
         for one in known:
             argv += ["--resolve", one]
         done = subprocess.run([*argv, *options, url], capture_output=True, text=True)
@@ -94,7 +94,7 @@ def handshake(platform: Instance, name: str) -> str:
     """What openssl says of a handshake that asks for a name."""
     address = f"127.0.0.1:{platform.settings.https_port}"
     argv = ["openssl", "s_client", "-connect", address, "-servername", name]
-    done = subprocess.run(argv, input="", capture_output=True, text=True, timeout=30)
+    done = subprocess.run(argv, input="", capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
 

@@ -64,7 +64,7 @@ class World:
         self.wait_for(port)
 
     def wait_for(self, port: int) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection((self.address, port), 1).close()
