@@ -88,6 +88,14 @@ def first_claimed(free: list[int]) -> int | None:
     return None
 
 
+def let_go(settings: Settings) -> None:
+    """Nothing is left of an instance: others may have its second byte."""
+    claim = CLAIMS / settings.subnet_pool.split(".")[1]
+    for file in [one for one in _claimed if one.name == str(claim)]:
+        _claimed.remove(file)
+        file.close()
+
+
 def octets_in_use() -> set[int]:
     """Second bytes of the 10.x networks this machine has a route to."""
     lines = Path("/proc/net/route").read_text().splitlines()[1:]
@@ -112,3 +120,4 @@ def settings() -> Iterator[Settings]:
     made.run_dir.mkdir(parents=True)
     yield made
     shutil.rmtree(made.state_dir.parent, ignore_errors=True)
+    let_go(made)
