@@ -175,11 +175,12 @@ class Disk:
         if self.state().level is Level.FULL:
             return False
         draft = folder.with_name(f".{folder.name}")
-        draft.mkdir(mode=0o700, exist_ok=True)
-        for number in range(BALLAST_FILES):
-            with (draft / str(number)).open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, size)
-        draft.rename(folder)
+        with self._lock:  # its room is counted in or out, never half
+            draft.mkdir(mode=0o700, exist_ok=True)
+            for number in range(BALLAST_FILES):
+                with (draft / str(number)).open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, size)
+            draft.rename(folder)
         return True
 
     def drop_ballast(self) -> bool:
@@ -190,10 +191,11 @@ class Disk:
         short = found.total_inodes > 0 and found.free_inodes < 4 * BALLAST_FILES
         if not folder.is_dir() or not (scarce or short):
             return False
-        for number in range(BALLAST_FILES):
-            (folder / str(number)).unlink(missing_ok=True)
-        with suppress(OSError):  # somebody put a file there: it stays
-            folder.rmdir()
+        with self._lock:
+            for number in range(BALLAST_FILES):
+                (folder / str(number)).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody put a file there: it stays
+                folder.rmdir()
         return True
 
     def _ballast(self) -> Path:
