@@ -48,7 +48,7 @@ def layer_of(instance: Instance, app: str) -> str:
 def until_gone(path: Path) -> None:
     import time
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
