@@ -213,7 +213,7 @@ def mode_of(path: Path) -> int:
 
 def leaks(platform: Instance) -> list[str]:
     """What is left of anything that is over; given a while to go."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         apps = read_apps(platform.settings)
         found = [

@@ -18,11 +18,12 @@ from tests.e2e.instance import Instance
 from tests.e2e.samples import PLAIN
 from tests.faults import points
 from tests.faults.case import SENTENCES, arm
+from tests.faults.stage import until
 
 # which points are passed before a restore is decided on, and which by a worker
 BEFORE = {"check", "checked", "reserved", "unpack", "unpacked", "repository", "decide"}
 IN_WORKERS = {"restore.check", "restore.unpack"}
-SETTLES_S = 30.0
+SETTLES_S = 60.0
 # every point is killed at; where a full disk takes another way than at its neighbours
 FULL_AT = ("restore.unpack", "restore.repository", "restore.decide", "restore.decided",
            "restore.entry", "restore.finished")  # fmt: skip
@@ -226,15 +227,10 @@ def test_a_caller_who_leaves_ends_the_backup_and_nothing_is_left(
     arm(platform, "backup.head=delay:60")
     argv = [str(stage.REPOSITORY / "bin" / "paas"), "backup", str(target / "file")]
     client = subprocess.Popen(argv, env=platform.environment, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 30
-    while not workers(platform):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: workers(platform))
     client.kill()
     client.communicate()
-    while workers(platform):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not workers(platform))
     assert list(target.iterdir()) == []
     arm(platform, "")
 

@@ -18,8 +18,8 @@ from tests.e2e.instance import Instance
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Instance]:
-    """With the folders that only a first app and a first restore make."""
-    with stage.instance() as made:
+    """With the folders that only a first app and a first restore make; nothing tidies it up."""
+    with stage.instance(gc_interval_s=0.0) as made:
         made.ok("apps:create", "first")
         made.ok("--force", "apps:destroy", "first")
         made.paas("restore", stdin=b"nothing")
@@ -32,7 +32,11 @@ def backup(platform: Instance) -> Crafted:
 
 
 def everything(platform: Instance) -> object:
-    """Every file of the instance but those that go on by themselves, and every row but events."""
+    """Every file of the instance but those that go on by themselves, and every row but events.
+
+    Looked at once what went before has gone to its end.
+    """
+    assert stage.leaks(platform) == []
     going_on = {"proxy", "ballast", "copies"}
     state = platform.settings.state_dir
     files = {
