@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from paas.engines.embedded import disk, record, seccomp, sockets, weights
+from paas.engines.embedded import disk, processes, record, seccomp, sockets, weights
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import resolver
 from paas.engines.embedded.cgroups import Cgroups
 from paas.engines.embedded.exits import classify
+from paas.engines.embedded.processes import Process
 from paas.errors import PaasError
 from paas.model.container import (
     SAME_IDS,
@@ -305,6 +306,29 @@ def test_sockets_are_told_as_people_write_them(address: str, shown: str) -> None
         with socket.create_connection((address, port)), server.accept()[0]:
             assert sockets.connections(os.getpid(), port) == 1
     assert (shown, port) not in sockets.listening(os.getpid())
+
+
+def test_a_family_is_killed_until_it_is_gone_also_those_whose_parent_went_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alive = {1: Process(1, 0, 1, 1), 2: Process(2, 1, 2, 2), 9: Process(9, 0, 9, 9)}
+    looks = iter(range(30))
+
+    def pids() -> set[int]:
+        if next(looks) == 29:
+            del alive[2]
+        return set(alive)
+
+    def kill(pid: int, _number: int) -> None:
+        """The first dies at once, what it started in a while: it belongs to init until then."""
+        if alive.pop(1, None):
+            alive[2] = Process(2, 0, 2, 2)
+        assert pid in (1, 2)
+
+    monkeypatch.setattr(processes, "look", alive.get)
+    monkeypatch.setattr(processes, "signal_process", kill)
+    processes.kill_family(1, pids)
+    assert set(alive) == {9}
 
 
 def test_sockets_of_nobody_are_none() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from paas.engines.embedded.cgroups import signal_process
 
-ROUNDS = 20
-READY_TIMEOUT_S = 1.0
+GONE_TIMEOUT_S = 5.0
+READY_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,19 @@ def family(first: int, pids: set[int]) -> set[int]:
 
 
 def kill_family(first: int, pids: Callable[[], set[int]]) -> None:
-    """Kill a process and all it started, however fast it forks."""
-    for _ in range(ROUNDS):
-        found = family(first, pids())
-        if not found:
+    """Kill a process and all it started, however fast it forks, and wait until it is all gone."""
+    deadline = time.monotonic() + GONE_TIMEOUT_S
+    pause_s = 0.0005
+    killed: set[int] = set()  # when one dies, those it started may belong to init
+    while True:
+        present = pids()
+        killed = killed & present | family(first, present)
+        if not killed or time.monotonic() > deadline:
             return
-        for pid in found:
+        for pid in killed:
             signal_process(pid, signal.SIGKILL)
+        time.sleep(pause_s)
+        pause_s = min(0.02, pause_s * 2)
 
 
 def belongs(pid: int, cgroup: str) -> bool:
