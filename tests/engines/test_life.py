@@ -22,7 +22,7 @@ from paas.engines.embedded import exits, processes, runtime
 from paas.engines.embedded.engine import EmbeddedEngine
 from paas.errors import PaasError
 from paas.logs.logs import Logs
-from paas.model.container import Container, Limits
+from paas.model.container import Container, ContainerSpec, Limits
 from paas.model.release import Layer
 from tests.conftest import own_settings
 from tests.engines.conftest import SERVER, House, house_of, until
@@ -60,10 +60,18 @@ def test_a_full_log_is_rotated_while_it_is_written_and_nothing_is_lost() -> None
     with house_of(settings) as house:
         logs = Logs(settings)
         logs.start()
-        script = "for n in $(seq 3000); do echo line $n; [ $((n % 100)) = 0 ] && sleep 0.03; done"
+        script = (
+            "for n in $(seq 3000); do echo line $n; "
+            "[ $((n % 300)) != 0 ] || until [ -e /tmp/$n ]; do sleep 0.05; done; done"
+        )
         spec = house.spec("/bin/sh", "-c", script)
         house.engine.start(spec)
-        until(partial(has_ended, house.engine, spec.id), 30)
+        for number in range(300, 3001, 300):  # less than a file each time
+            until(partial(is_kept, logs, spec, f"line {number}"))
+            go = house.engine.execute(spec.id, ("/bin/touch", f"/tmp/{number}"), {}, Streams())
+            go.wait()
+            go.close()
+        until(partial(has_ended, house.engine, spec.id))
         found = [line.text for line in logs.read("blog", "web.1")]
         logs.close()
         assert found == [f"line {n}" for n in range(1, 3001)]
@@ -72,12 +80,19 @@ def test_a_full_log_is_rotated_while_it_is_written_and_nothing_is_lost() -> None
         house.engine.remove(spec.id)
 
 
+def is_kept(logs: Logs, spec: ContainerSpec, last: str) -> bool:
+    """Whether the log ends with a line, and its file has the name that it survives under."""
+    assert spec.log
+    second = spec.log.with_name(f"{spec.log.name}.0")
+    return logs.tail(spec, 1) == [last] and second.exists() and second.samefile(spec.log)
+
+
 def test_a_log_flood_is_bounded_also_without_a_daemon() -> None:
     settings = replace(own_settings(), log_max_bytes=50_000)
     with house_of(settings) as house:
         spec = house.spec("/bin/sh", "-c", "yes flood | head -c 5M")
         house.engine.start(spec)
-        until(partial(has_ended, house.engine, spec.id), 30)
+        until(partial(has_ended, house.engine, spec.id))
         assert spec.log
         assert sum(path.stat().st_size for path in spec.log.parent.iterdir()) < 70_000
 
@@ -126,10 +141,20 @@ def test_sigterm_reaches_a_program_behind_a_shell(house: House) -> None:
     spec = house.spec("/bin/bash", "-c", f"{{ {script}; }}; true")
     container = house.engine.start(spec)
     until(lambda: "ready" in house.log_text(spec))
-    status = house.engine.stop(container.id, 10)
+    status = house.engine.stop(container.id, 60)
     assert status
     assert status.code == 5
     assert "stopping" in house.log_text(spec)
+
+
+def test_a_program_without_an_init_hears_its_signal_itself(house: House) -> None:
+    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    spec = house.spec("/bin/bash", "-c", script, init=False)
+    container = house.engine.start(spec)
+    until(lambda: "ready" in house.log_text(spec))
+    status = house.engine.stop(container.id, 20)
+    assert status
+    assert status.code == 5
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace(house: House) -> None:
@@ -191,7 +216,7 @@ def test_the_container_outlives_the_daemon_and_is_found_again(house: House) -> N
     daemon = another_daemon(house)
     try:
         assert daemon.get(container.id) == container
-        status = daemon.stop(container.id, 5)
+        status = daemon.stop(container.id, 60)
         assert status
         assert status.code == 143
     finally:
@@ -402,4 +427,4 @@ def test_a_container_held_still_can_be_removed(house: House) -> None:
     container, _ = counter(house)
     with house.engine.frozen(container.id):
         house.engine.remove(container.id)
-        assert house.traces(container.id) == []
+        until(lambda: house.traces(container.id) == [])

@@ -19,6 +19,7 @@ from paas.engines.base import Guest, Process, Session, Streams, Wire
 from paas.engines.embedded import listing, processes, runtime, session, sockets
 from paas.engines.embedded import spec as oci
 from paas.engines.embedded.bundle import Bundles
+from paas.engines.embedded.cgroups import signal_process
 from paas.engines.embedded.disk import DiskWatch
 from paas.engines.embedded.ends import Ends, tell
 from paas.engines.embedded.exits import ExitWatch, classify
@@ -146,7 +147,8 @@ class EmbeddedEngine:
         entry.stopping = True
         if not entry.ended.is_set():
             self._cgroups.thaw(container_id)
-            self._signal(container_id, entry.container.pid, entry.container.spec.stop_signal)
+            spec = entry.container.spec
+            self._signal(spec, entry.container.pid, spec.stop_signal)
             if not entry.ended.wait(grace_s):
                 self._cgroups.kill(container_id)
                 entry.ended.wait(KILL_TIMEOUT_S)
@@ -203,7 +205,7 @@ class EmbeddedEngine:
             self._index.sessions.pop(spec.id, None)
 
         ways = session.Ways(
-            signal=lambda pid, number: self._signal(spec.id, pid, number),
+            signal=lambda pid, number: self._signal(spec, pid, number),
             kill=lambda _pid: self._kill(spec.id),
             judge=judge,
             clean=clean,
@@ -230,8 +232,11 @@ class EmbeddedEngine:
             )
         return started
 
-    def _signal(self, container_id: str, pid: int, number: int) -> None:
-        processes.signal_program(pid, number, lambda: self._cgroups.pids(container_id))
+    def _signal(self, spec: ContainerSpec, pid: int, number: int) -> None:
+        if spec.init:
+            processes.signal_program(pid, number, lambda: self._cgroups.pids(spec.id))
+        else:
+            signal_process(pid, number)
 
     def _kill(self, container_id: str) -> None:
         self._cgroups.kill(container_id)

@@ -164,8 +164,10 @@ class ExitWatch:
     def _report(self) -> None:
         for container_id, deadline in list(self._deadlines.items()):
             code = self.code(container_id)
-            if code is None and (time.monotonic() < deadline or self._put_off(container_id)):
-                continue
+            if code is None:
+                if time.monotonic() < deadline or self._put_off(container_id):
+                    continue
+                code = self.code(container_id)  # conmon may have said it and gone just now
             with self._lock:
                 tracked = self._drop(container_id)
             if tracked:
