@@ -8,6 +8,7 @@ rtnetlink(7), Linux's include/uapi/linux/{netlink,rtnetlink,if_link,if_addr}.h.
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,11 @@ class Entry:
         """What tells it from others: its interface's number, and the address on it."""
         number = self.header[4:8]
         return (number,) if kind == GET_LINK else (number, self.attributes.get(ADDRESS, b""))
+
+    @property
+    def number(self) -> int:
+        """Its interface's number."""
+        return int.from_bytes(self.header[4:8], sys.byteorder)
 
     def text(self, number: int) -> str:
         """A text attribute; "" when there is none."""

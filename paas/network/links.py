@@ -61,7 +61,8 @@ def read(entry: dump.Entry) -> Link:
 
 def networks_of_links() -> list[tuple[str, IPv4Interface]]:
     """Every link of the host with each of its addresses."""
-    names = dict(socket.if_nameindex())
+    # not if_nameindex(3), which misses some while others come and go
+    names = {entry.number: entry.text(LINK_NAME) for entry in dump.links()}
     return [
         (names.get(index, ""), IPv4Interface((address, prefix)))
         for entry in dump.addresses()
