@@ -46,7 +46,7 @@ def own_settings(**changes: object) -> Settings:
     place = octet - OCTETS[0]
     root = SCRATCH / f"paas-test-{tag}"
     values: dict[str, object] = {
-        "name": "t" + tag[:4],
+        "name": f"t{place:02x}{tag[:2]}",
         "state_dir": root / "state",
         "run_dir": root / "run",
         "stack_dir": os.environ.get("PAAS_STACK_DIR", "/var/cache/paas/stack"),
