@@ -102,9 +102,9 @@ def test_whoever_follows_sees_what_is_said_until_the_end(platform: Platform, app
         arguments = (platform, app, build, show)
         follower = threading.Thread(target=builds.output, args=arguments, kwargs={"follow": True})
         follower.start()
-        assert seen.wait(10)
+        assert seen.wait(60)
         console.step("two")
-    follower.join(10)
+    follower.join(60)
     assert not follower.is_alive()
     assert "".join(parts) == "-----> one\n-----> two\n"
 
@@ -118,17 +118,17 @@ def test_who_cancels_is_told_and_waits_for_the_end(platform: Platform, app: App)
             with recorded(platform) as console:
                 console.on_cancel(over.set)
                 under_way.set()
-                over.wait(20)
+                over.wait(60)
                 console.check_cancelled()
         except Cancelled as error:
             failed.append(error)
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert under_way.wait(10)
+    assert under_way.wait(60)
     ended = builds.cancel(platform, app, "bob")
     assert [(one.status, one.result) for one in ended] == [("canceled", "cancelled by bob")]
-    worker.join(10)
+    worker.join(60)
     assert [str(one) for one in failed] == ["cancelled by bob"]
     assert builds.cancel(platform, app, "bob") == []
 

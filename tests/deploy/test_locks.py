@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,15 @@ def test_a_caller_who_leaves_gives_up_the_place():
             pass
 
 
-def waiting(turns: Turns, key: str, count: int) -> None:
-    deadline = time.monotonic() + 5
-    while len(turns.waiting(key)) < count and time.monotonic() < deadline:
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def waiting(turns: Turns, key: str, count: int) -> None:
+    until(lambda: len(turns.waiting(key)) >= count)
     assert len(turns.waiting(key)) == count
 
 
@@ -116,12 +122,12 @@ def test_what_waits_is_told_what_for_and_how_many_are_ahead(tmp_path: Path):
     threads[0].start()
     assert inside.wait(30)
     threads[1].start()
-    waiting(turns, "blog", 2)
-    time.sleep(0.05)
+    said = tmp_path / "said"
+    until(lambda: said.exists() and said.read_text().endswith("\n"))
     leave.set()
     for thread in threads:
         thread.join(30)
-    assert (tmp_path / "said").read_text() == (
+    assert said.read_text() == (
         "-----> Waiting for the push of 1234 by alice to finish; 1 ahead of this one\n"
     )
 

@@ -23,8 +23,8 @@ def crash(platform: Platform, app: App) -> None:
         cast("FakeEngine", platform.engine).ended(one.id, ExitStatus(1))
 
 
-def until(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert condition()
@@ -34,17 +34,18 @@ def test_an_app_that_crashes_all_over_keeps_no_thread_from_its_neighbour(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(environment, "launch", lambda *_: ("sleep", "60"))
-    noisy = running(platform, "noisy", MANY, 30)
+    noisy = running(platform, "noisy", MANY, 600)
     quiet = running(platform, "quiet", 1, 0)
-    supervisor = Supervisor(platform)
+    there, supervisor = set(threading.enumerate()), Supervisor(platform)
     platform.engine.on_exit(supervisor._exited)
     try:
         crash(platform, noisy)
-        until(lambda: supervisor._working[noisy.id] == OF_ONE_APP, 10)
+        until(lambda: supervisor._working[noisy.id] == OF_ONE_APP)
         before = set(fleet.ids(platform, quiet))
         crash(platform, quiet)
-        until(lambda: set(fleet.ids(platform, quiet)) != before, 10)
-        crew = [one for one in threading.enumerate() if one.name.startswith("supervise")]
+        until(lambda: set(fleet.ids(platform, quiet)) != before)
+        new = set(threading.enumerate()) - there
+        crew = [one for one in new if one.name.startswith("supervise")]
         assert len(crew) <= CREW
         assert supervisor._working[noisy.id] <= OF_ONE_APP
         assert platform.store.process_states.all(quiet)["worker.1"].restarts == 1
@@ -52,4 +53,4 @@ def test_an_app_that_crashes_all_over_keeps_no_thread_from_its_neighbour(
         supervisor.stop()
         for one in platform.engine.list():
             platform.engine.remove(one.id)
-        until(lambda: not supervisor._working.total(), 10)
+        until(lambda: not supervisor._working.total())

@@ -21,7 +21,7 @@ def app(platform: Platform) -> App:  # noqa: F811
 
 
 def gone(platform: Platform, name: str) -> None:  # noqa: F811
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (platform.layers.root / name).exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -112,13 +112,13 @@ def collect(start: Callable[[Streams], Session], given: bytes = b"") -> tuple[Ex
         os.close(stdin)
     with os.fdopen(reader, "rb") as stream:
         text = stream.read().decode(errors="replace")
-    status = session.wait(30)
+    status = session.wait(60)
     session.close()
     assert status is not None
     return status, text
 
 
-def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
     """Wait for something that comes by itself."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from paas.engines.base import Stream, Streams, Wire
+from paas.engines.base import Process, Stream, Streams, Wire
 from paas.errors import PaasError
 from paas.model.container import ContainerSpec
 from tests.engines.conftest import House, until
@@ -50,7 +50,7 @@ def test_nothing_is_missed_from_the_first_byte_to_the_exit_code(house: House) ->
     found = everything(wire)
     assert b"".join(data for stream, data in found if stream is Stream.OUT) == b"first\n"
     assert b"".join(data for stream, data in found if stream is Stream.ERROR) == b"apart\n"
-    status = house.engine.wait(container.id, 20)
+    status = house.engine.wait(container.id, 60)
     assert status is not None
     assert status.code == 7
 
@@ -60,7 +60,7 @@ def test_keys_and_sizes_reach_the_terminal(shell: tuple[str, Wire]) -> None:
     wire.send(b"stty size\n")
     said(wire, b"33 99")
     wire.resize(40, 100)
-    wire.send(b"sleep 0.2; stty size\n")
+    wire.send(b"until stty size | grep -q '40 1''00'; do sleep 0.1; done; stty size\n")
     said(wire, b"40 100")
 
 
@@ -102,7 +102,7 @@ def test_several_on_one_wire_each_get_everything(house: House, shell: tuple[str,
 
 def test_nobody_is_put_through_to_what_has_ended(house: House) -> None:
     container = house.engine.start(house.spec("/bin/true"))
-    house.engine.wait(container.id, 20)
+    house.engine.wait(container.id, 60)
     with pytest.raises(PaasError, match="is not running"):
         house.engine.attach(container.id)
     with pytest.raises(PaasError, match="is not running"):
@@ -114,7 +114,7 @@ def test_waiting_ends_with_the_container_or_with_the_time(house: House) -> None:
     assert house.engine.wait(container.id, 0.05) is None
     assert house.engine.wait("nothinghere", 5) is None
     house.engine.stop(container.id, 0)
-    status = house.engine.wait(container.id, 20)
+    status = house.engine.wait(container.id, 60)
     assert status is not None
     assert status.code in (137, 143)  # by the signal it was sent first, or the last
 
@@ -138,7 +138,7 @@ def test_a_frozen_container_hears_its_signal_when_it_is_stopped(house: House) ->
     container = house.engine.start(spec)
     until(lambda: "sleep" in [one.name for one in house.engine.processes(container.id)])
     house.engine.freeze(container.id)
-    status = house.engine.stop(container.id, 20)
+    status = house.engine.stop(container.id, 60)
     assert status is not None
     assert status.code == 9
 
@@ -147,7 +147,7 @@ def test_a_frozen_container_is_removed_as_any_other(house: House) -> None:
     container = house.engine.start(house.spec("/bin/sleep", "60"))
     house.engine.freeze(container.id)
     house.engine.remove(container.id)
-    assert house.traces(container.id) == []
+    until(lambda: house.traces(container.id) == [])
 
 
 def test_being_held_still_for_a_moment_thaws_nothing_that_was_frozen(house: House) -> None:
@@ -160,11 +160,16 @@ def test_being_held_still_for_a_moment_thaws_nothing_that_was_frozen(house: Hous
 
 def test_processes_are_listed_by_the_containers_own_numbers_and_users(house: House) -> None:
     container = house.engine.start(house.spec("/bin/sleep", "60"))
-    until(lambda: "sleep" in {one.name for one in house.engine.processes(container.id)})
-    (found,) = [one for one in house.engine.processes(container.id) if one.name == "sleep"]
+
+    def sleeping() -> list[Process]:
+        """With memory of its own: one that has just become its program counts none yet."""
+        every = house.engine.processes(container.id)
+        return [one for one in every if one.name == "sleep" and one.memory_bytes > 0]
+
+    until(sleeping)
+    (found,) = sleeping()
     assert found.pid < 10
     assert found.uid == container.spec.uid
-    assert found.memory_bytes > 0
     assert house.engine.processes("nothinghere") == []
 
 

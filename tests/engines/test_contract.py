@@ -54,7 +54,7 @@ def test_a_started_container_runs_and_is_listed(engine: Engine, spec: Make) -> N
 
 def test_stopping_gives_the_exit_status_and_keeps_it_listed(engine: Engine, spec: Make) -> None:
     container = engine.start(spec("sleep", "100"))
-    status = engine.stop(container.id, 5)
+    status = engine.stop(container.id, 60)
     assert status is not None
     assert status.code == 143
     assert not status.out_of_memory
@@ -100,7 +100,7 @@ def test_waiting_for_a_session_may_time_out_and_killing_ends_it(engine: Engine, 
     session = engine.spawn(spec("sleep", "100"), Streams())
     assert session.wait(0.05) is None
     session.kill()
-    status = session.wait(30)
+    status = session.wait(60)
     assert status is not None
     assert status.code == 137
     session.close()
@@ -133,13 +133,13 @@ def test_a_guest_is_listed_until_it_ends_and_keeps_its_status(engine: Engine, sp
     assert found.wait(0.05) is None
     found.kill()
     for one in (found, guest):
-        status = one.wait(30)
+        status = one.wait(60)
         assert status
         assert status.code == 137
     assert engine.guests() == []
     short, wire = engine.lodge(container.id, "enter.1", ("/bin/sh", "-c", "exit 3"), {}, (24, 80))
     wire.close()
-    status = short.wait(10)
+    status = short.wait(60)
     assert status
     assert status.code == 3
 
@@ -176,7 +176,7 @@ def test_reconcile_removes_what_is_not_kept(engine: Engine, spec: Make) -> None:
 def test_the_callers_descriptors_stay_its_own(engine: Engine, spec: Make, tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         session = engine.spawn(spec("echo", "kept"), Streams(None, file.fileno(), None))
-        session.wait(30)
+        session.wait(60)
         session.close()
         os.fstat(file.fileno())
     assert (tmp_path / "out").read_text() == "kept\n"

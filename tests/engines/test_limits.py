@@ -81,11 +81,11 @@ def test_a_fork_bomb_is_contained(house: House) -> None:
 
 def test_the_cpu_quota_holds(house: House) -> None:
     script = (
-        "import time\nend = time.monotonic() + 1.5\n"
-        "while time.monotonic() < end: pass\nprint(time.process_time())"
+        "import time\nbegan, end = time.monotonic(), time.process_time() + 0.4\n"
+        "while time.process_time() < end: pass\nprint(time.monotonic() - began)"
     )
     _, text = house.python(script, limits=Limits(memory_bytes=64 * MIB, cpus=0.2))
-    assert 0.1 < float(text) < 0.6
+    assert 1.2 < float(text) < 60  # at a fifth of a processor it takes two seconds
 
 
 def test_the_writable_layer_is_full_at_its_size(house: House) -> None:
@@ -117,7 +117,7 @@ def test_a_build_that_fills_the_disk_is_killed_and_says_so(house: House) -> None
     status, _ = house.shell(script, upper=upper, limits=limits)
     assert status.out_of_disk
     assert status.reason == "killed: disk limit"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert upper.is_dir()
     house.layers.discard(upper)
 

@@ -98,6 +98,6 @@ def test_a_container_is_asked_to_end_by_the_signal_its_image_wants(house: House)
     spec = house.spec("/bin/sh", "-c", script)
     container = house.engine.start(replace(spec, stop_signal=signal.SIGQUIT))
     until(lambda: "ready" in house.log_text(spec))
-    status = house.engine.stop(container.id, 20)
+    status = house.engine.stop(container.id, 60)
     assert status is not None
     assert status.code == 7

@@ -70,7 +70,7 @@ def test_keys_work_as_on_any_terminal(house: House) -> None:
     os.write(session.terminal, b"\x03")
     read_until(session, b"ready> ")
     os.write(session.terminal, b"exit 7\n")
-    status = session.wait(10)
+    status = session.wait(60)
     assert status
     assert status.code == 7
     session.close()
@@ -83,7 +83,7 @@ def test_a_terminal_in_a_running_container(house: House) -> None:
     words = ("/bin/sh", "-c", "tty && stty size && exit 6")
     session = house.engine.execute(container.id, words, {}, Streams(terminal=(20, 70)))
     shown = rest(session)
-    status = session.wait(10)
+    status = session.wait(60)
     assert b"20 70" in shown
     assert status
     assert status.code == 6
@@ -99,7 +99,7 @@ def test_signals_reach_the_program(house: House) -> None:
     os.close(writer)
     assert os.read(reader, 100) == b"ready\n"
     session.signal(signal.SIGUSR1)
-    status = session.wait(10)
+    status = session.wait(60)
     assert status
     assert status.code == 8
     session.close()
@@ -111,7 +111,7 @@ def test_killing_a_session_ends_everything_it_started(house: House) -> None:
     session = house.engine.spawn(spec, Streams())
     until(lambda: len(house.engine._cgroups.pids(spec.id)) >= 4)
     session.kill()
-    status = session.wait(30)
+    status = session.wait(60)
     assert status
     assert status.code == 137
     assert house.engine._cgroups.pids(spec.id) == set()
@@ -140,7 +140,7 @@ def test_a_caller_that_does_not_read_can_still_end_its_session(house: House) -> 
     assert session.wait(0.3) is None
     thread = threading.Thread(target=session.close)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     os.close(reader)
 
@@ -193,6 +193,6 @@ def test_sessions_leave_no_descriptor_behind(house: House) -> None:
     for _ in range(3):
         house.shell("true")
         session = house.engine.spawn(house.spec("true"), Streams(terminal=(24, 80)))
-        session.wait(10)
+        session.wait(60)
         session.close()
     until(lambda: len(os.listdir("/proc/self/fd")) <= before)

@@ -30,7 +30,7 @@ class Place:
         return ("nsenter", enter, user, "--", *argv)
 
     def run(self, *argv: str, check: bool = False) -> Completed:
-        return Runner().run(self.argv(*argv), check=check, timeout_s=30)
+        return Runner().run(self.argv(*argv), check=check, timeout_s=120)
 
     def python(self, code: str) -> Completed:
         return self.run("/usr/bin/python3", "-c", code)
@@ -40,7 +40,7 @@ class Place:
         code = (
             "import socket, sys\n"
             "try:\n"
-            f"    socket.create_connection(({host!r}, {port}), 1).close(); print('yes')\n"
+            f"    socket.create_connection(({host!r}, {port}), 30).close(); print('yes')\n"
             "except OSError as error: print(type(error).__name__, error)\n"
         )
         return self.python(code).text.strip()

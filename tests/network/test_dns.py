@@ -29,7 +29,7 @@ def test_one_that_was_killed_comes_back(
     before = networks.forwarder.pid()
     assert before
     os.kill(before, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while networks.forwarder.pid() in (None, before):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -1,6 +1,5 @@
 """Networks from inside a container's place: what it reaches, and what it must not."""
 
-import secrets
 import select
 import socket
 import threading
@@ -39,12 +38,12 @@ while True:
 
 @contextmanager
 def talking(argv: tuple[str, ...]) -> Iterator[Callable[[], str]]:
-    """A child that has said it is ready; its next line, "" when none comes in a second."""
+    """A child that has said it is ready; its next line, "" when none comes."""
     process = Runner().spawn(argv, stdout=-1)
     assert process.stdout
 
     def line() -> str:
-        ready, _, _ = select.select([process.stdout], [], [], 1)
+        ready, _, _ = select.select([process.stdout], [], [], 60)
         return process.stdout.readline().decode().strip() if ready else ""
 
     with process, process.stdout:
@@ -102,7 +101,7 @@ def test_the_network_belongs_to_the_apps_user_namespace(place: Make, settings: S
 def test_the_host_reaches_a_container(place: Make) -> None:
     made = place()
     with serving(made):
-        socket.create_connection((made.address, 5000), 2).close()
+        socket.create_connection((made.address, 5000), 30).close()
 
 
 def test_containers_of_one_app_reach_each_other(place: Make) -> None:
@@ -146,7 +145,8 @@ def test_the_world_is_within_reach_behind_the_hosts_address(place: Make) -> None
 @contextmanager
 def elsewhere(made: Place) -> Iterator[tuple[str, Callable[[], str]]]:
     """A machine beyond the host: a namespace on a link of its own, with a server on 7000."""
-    name, third = "w" + made.id, secrets.randbelow(256)
+    # the second byte of its addresses is no other instance's
+    name, third = "w" + made.id, made.attachment.address.packed[1]
     near, far = f"198.18.{third}.1", f"198.18.{third}.2"
     path = Path(f"/run/netns/{name}")
     run = Runner().run
@@ -228,8 +228,13 @@ def ask(place: Place, server: str, name: str) -> int:
     )
     code = (
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)\n"
-        f"s.sendto({packet!r}, ({server!r}, 53))\n"
-        "print(int.from_bytes(s.recv(512)[6:8], 'big'))"
+        "for _ in range(10):\n"  # as resolvers do: a datagram may get lost
+        f"    s.sendto({packet!r}, ({server!r}, 53))\n"
+        "    try: answer = s.recv(512)\n"
+        "    except TimeoutError: continue\n"
+        "    if answer[3] & 15 == 2: continue\n"  # the server failed (RFC 1035, 4.1.1)
+        "    print(int.from_bytes(answer[6:8], 'big')); break\n"
+        "else: raise SystemExit(1)"
     )
     done = place.python(code)
     return int(done.text) if done.status == 0 else -1
@@ -237,21 +242,21 @@ def ask(place: Place, server: str, name: str) -> int:
 
 def test_bandwidth_is_limited_both_ways(place: Make) -> None:
     limited = place(1, network_ingress_bps=1_000_000, network_egress_bps=500_000)
-    with serving(limited), socket.create_connection((limited.address, 5000), 5) as link:
+    with serving(limited), socket.create_connection((limited.address, 5000), 60) as link:
         started = time.monotonic()
         link.sendall(b"?500000")
         received = 0
         while received < 500_000:
             received += len(link.recv(65536))
         out_s = time.monotonic() - started
-    with serving(limited), socket.create_connection((limited.address, 5000), 5) as link:
+    with serving(limited), socket.create_connection((limited.address, 5000), 60) as link:
         started = time.monotonic()
         link.sendall(b"." * 1_500_000)
         link.shutdown(socket.SHUT_WR)
         link.recv(1)
         in_s = time.monotonic() - started
-    assert 0.7 < out_s < 10
-    assert 1.1 < in_s < 15
+    assert 0.7 < out_s < 60
+    assert 1.1 < in_s < 60
 
 
 def test_attaching_many_at_once_gives_each_its_own_address(place: Make) -> None:
@@ -284,7 +289,7 @@ def test_a_restarted_daemon_knows_who_is_attached(place: Make, settings: Setting
     spec = ContainerSpec("b" * 10, "app1", 1, Kind.APP, "web", 2, (), ())
     assert restarted.attach(spec).address != made.attachment.address
     with serving(made):
-        socket.create_connection((made.address, 5000), 2).close()
+        socket.create_connection((made.address, 5000), 30).close()
     restarted.detach(spec.id)
     assert restarted.found() == {made.id}
     restarted.close()

@@ -9,7 +9,7 @@ import pytest
 
 from paas.command import Runner
 from paas.model.container import ContainerSpec, Kind, Limits
-from paas.network import joints, names
+from paas.network import joints, links, names
 from paas.network.names import Names
 from paas.network.networks import Networks
 from paas.settings import Settings
@@ -145,13 +145,12 @@ raw.send(b"\\xff" * 6 + own + b"\\x08\\x06" + body)
 """
 
 
-def test_bandwidths_hold_on_every_link(joined: Join) -> None:
+def test_bandwidths_hold_on_every_link(joined: Join, networks: Networks) -> None:
     one = joined(1, network_egress_bps=1 << 20, network_ingress_bps=1 << 20)
     shaped = one.place.run("tc", "qdisc", "show", "dev", joints.inside_name(SHARED)).text
     assert "tbf" in shaped
-    outer = joints.link_name(Settings(name="x"), one.place.id, SHARED)[1:]
-    listed = Runner().run(("tc", "qdisc", "show")).text
-    assert any("tbf" in line and outer in line for line in listed.splitlines())
+    link = joints.link_name(networks.settings, one.place.id, SHARED)
+    assert "tbf" in Runner().run(("tc", "qdisc", "show", "dev", link)).text
 
 
 def test_joining_twice_is_once_and_leaving_ends_it(joined: Join, networks: Networks) -> None:
@@ -184,10 +183,10 @@ def test_a_container_that_goes_leaves_no_link_and_its_address_rests(
 ) -> None:
     one = joined(1)
     link = joints.link_name(networks.settings, one.place.id, SHARED)
-    assert link in Runner().run(("ip", "-br", "link")).text
+    assert link in [one.name for one in links.scan()]
     networks.detach(one.place.id)
     assert networks.found() == set()
-    assert link not in Runner().run(("ip", "-br", "link")).text
+    assert link not in [one.name for one in links.scan()]
     assert joined(2).address != one.address
 
 
@@ -198,9 +197,8 @@ def test_a_link_whose_container_is_unknown_is_removed(
     Runner().run(("ip", "link", "del", settings.link(one.place.id)))
     later = Networks(settings, Runner())
     later.ensure()
-    assert joints.link_name(settings, one.place.id, SHARED) not in Runner().run(
-        ("ip", "-br", "link")
-    ).text  # fmt: skip
+    link = joints.link_name(settings, one.place.id, SHARED)
+    assert link not in [one.name for one in links.scan()]
     later.close()
 
 
@@ -210,19 +208,24 @@ def test_a_link_whose_container_is_unknown_is_removed(
 CLIENT = """
 import socket, struct, sys
 server, transport, kind, *names = sys.argv[1:]
+def answer(one, query, server):
+    one.settimeout(5)
+    for _ in range(9):  # as resolvers do: a datagram may get lost
+        one.sendto(query, (server, 53))
+        try: return one.recv(4096)
+        except TimeoutError: continue
+    return one.recv(4096)
 for name in names:
     labels = b"".join(bytes([len(one)]) + one.encode() for one in name.rstrip(".").split("."))
     query = struct.pack("!HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0) + labels + b"\\0"
     query += struct.pack("!HH", int(kind), 1)
     if transport == "tcp":
-        stream = socket.create_connection((server, 53), 5)
+        stream = socket.create_connection((server, 53), 30)
         stream.sendall(len(query).to_bytes(2, "big") + query)
         data = stream.recv(4096)[2:]
     else:
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        one.settimeout(5)
-        one.sendto(query, (server, 53))
-        data = one.recv(4096)
+        data = answer(one, query, server)
     identity, flags, _, count, *_ = struct.unpack("!HHHHHH", data[:12])
     records = data[len(query):]
     found = [socket.inet_ntoa(records[16 * n + 12 : 16 * n + 16]) for n in range(count)]
@@ -232,12 +235,17 @@ for name in names:
 
 
 def query(
-    networks: Networks, place: Place, *wanted: str, transport: str = "udp", kind: int = 1
+    networks: Networks,
+    place: Place,
+    *wanted: str,
+    transport: str = "udp",
+    kind: int = 1,
+    check: bool = True,
 ) -> list[list[str]]:
     """Status, longest life and addresses that questions in a container's place get."""
     server = str(networks.settings.dns_address)
     argv = ("/usr/bin/python3", "-c", CLIENT, server, transport, str(kind), *wanted)
-    return [line.split() for line in place.run(*argv, check=True).text.splitlines()]
+    return [line.split() for line in place.run(*argv, check=check).text.splitlines()]
 
 
 def ask(networks: Networks, place: Place, *wanted: str) -> list[set[str]]:
@@ -273,8 +281,13 @@ def test_names_of_the_world_are_still_found(
 ) -> None:
     _, two = told
     for transport in ("udp", "tcp"):
-        (found,) = query(networks, two.place, "deb.debian.org", transport=transport)
-        assert found[0] == "0"
+        until(lambda way=transport: is_in_the_world(networks, two.place, way))  # type: ignore[misc]
+
+
+def is_in_the_world(networks: Networks, place: Place, transport: str) -> bool:
+    """Whether a name of the world is found; whoever is asked there may fail at first."""
+    found = query(networks, place, "deb.debian.org", transport=transport, check=False)
+    return [status for status, *_ in found] == ["0"]
 
 
 def test_names_come_over_tcp_live_for_a_second_and_have_no_other_type(
@@ -314,7 +327,7 @@ def test_names_outlive_the_daemon_and_go_on_when_their_server_was_killed(
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
