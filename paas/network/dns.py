@@ -178,4 +178,6 @@ def open_process(pid: int) -> int | None:
 
 def wait(descriptor: int, timeout_s: float | None) -> None:
     """Wait until the process of a pidfd has ended."""
-    select.select([descriptor], [], [], timeout_s)
+    poller = select.poll()  # select(2) takes no descriptor beyond the thousandth
+    poller.register(descriptor, select.POLLIN)
+    poller.poll(None if timeout_s is None else timeout_s * 1000)

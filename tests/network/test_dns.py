@@ -1,5 +1,6 @@
 """The name service: one process of ours, adopted, revived, gone when told."""
 
+import fcntl
 import os
 import signal
 import time
@@ -33,6 +34,18 @@ def test_one_that_was_killed_comes_back(
     while networks.forwarder.pid() in (None, before):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_it_is_watched_also_by_a_daemon_with_thousands_of_open_files(networks: Networks) -> None:
+    pid = networks.forwarder.pid()
+    assert pid
+    process = os.pidfd_open(pid)
+    beyond = fcntl.fcntl(process, fcntl.F_DUPFD_CLOEXEC, 3000)
+    os.close(process)
+    dns.wait(beyond, 0.01)
+    networks.forwarder.stop()
+    dns.wait(beyond, None)
+    os.close(beyond)
 
 
 def test_a_pid_file_of_another_process_is_not_believed(settings: Settings) -> None:
