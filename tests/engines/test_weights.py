@@ -43,7 +43,7 @@ def test_a_gentle_child_goes_after_the_others() -> None:
 def assert_first(first: Callable[[], float], other: Callable[[], float]) -> None:
     """Hold what one has used while it had its seconds against what the other had meanwhile."""
     before = first(), other()
-    until(lambda: first() - before[0] > SECONDS)
+    until(lambda: first() - before[0] > SECONDS, 200)
     had = other() - before[1]
     assert first() - before[0] > 2 * had
 
