@@ -35,12 +35,13 @@ class Place:
     def python(self, code: str) -> Completed:
         return self.run("/usr/bin/python3", "-c", code)
 
-    def connects(self, host: str, port: int) -> str:
-        """`yes`, or the name of the error."""
+    def connects(self, host: str, port: int, patience_s: int = 30) -> str:
+        """`yes`, or the name of the error; less patience where nobody will answer."""
         code = (
             "import socket, sys\n"
             "try:\n"
-            f"    socket.create_connection(({host!r}, {port}), 30).close(); print('yes')\n"
+            f"    socket.create_connection(({host!r}, {port}), {patience_s}).close()\n"
+            "    print('yes')\n"
             "except OSError as error: print(type(error).__name__, error)\n"
         )
         return self.python(code).text.strip()

@@ -79,7 +79,7 @@ def test_a_container_on_two_networks_leads_nobody_from_one_to_the_other(
         assert left.place.connects(right.address, 5000) != "yes"
         route = ("ip", "route", "add", f"{right.address}/32", "via", bridge.address)
         assert left.place.run(*route).status != 0 or (
-            left.place.connects(right.address, 5000) != "yes"
+            left.place.connects(right.address, 5000, patience_s=1) != "yes"
         )
 
 
@@ -160,7 +160,7 @@ def test_joining_twice_is_once_and_leaving_ends_it(joined: Join, networks: Netwo
         assert two.place.connects(one.address, 5000) == "yes"
         networks.leave(one.place.id, SHARED)
         networks.leave(one.place.id, SHARED)
-        assert two.place.connects(one.address, 5000) != "yes"
+        assert two.place.connects(one.address, 5000, patience_s=1) != "yes"
     assert networks.joined(one.place.id) == {}
     assert networks.members(SHARED) == [two.place.id]
 
