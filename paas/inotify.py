@@ -5,10 +5,11 @@ Touches: inotify(7), through ctypes. Errors are OSError.
 
 import ctypes
 import os
-import select
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+
+from paas.polling import readable
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.inotify_rm_watch.argtypes = [ctypes.c_int, ctypes.c_int]
@@ -58,9 +59,7 @@ class Inotify:
 
     def read(self, timeout_s: float | None = 0) -> list[Event]:
         """Events that have come, waiting up to timeout_s (None: for ever) for the first."""
-        poller = select.poll()
-        poller.register(self.descriptor, select.POLLIN)
-        if not poller.poll(None if timeout_s is None else max(0, timeout_s * 1000)):
+        if not readable([self.descriptor], timeout_s):
             return []
         try:
             return parse(os.read(self.descriptor, READ_BYTES))

@@ -3,13 +3,13 @@
 Keys as readline has them by default. Reads and writes through a Console alone.
 """
 
-import select
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from paas.console import Console
+from paas.polling import readable
 
 KEPT = 500
 LINE_LENGTH = 64 << 10
@@ -186,7 +186,7 @@ def keys(console: Console, gone: int) -> Iterator[str]:
             data = data[used:]
             if key:
                 yield key
-        ready, _, _ = select.select([console.stdin, gone], [], [])
+        ready = readable((console.stdin, gone))
         if gone in ready or not (more := console.read(1)):
             return
         data = (data + more)[:LINE_LENGTH]

@@ -5,13 +5,13 @@ lie between, so what it writes arrives as bytes and nothing else.
 """
 
 import os
-import select
 import threading
 from collections.abc import Callable
 
 from paas.console import Console
 from paas.engines.base import Session, Streams
 from paas.model.container import ExitStatus
+from paas.polling import readable
 
 CHUNK = 65536
 UNKNOWN = ExitStatus(1)
@@ -44,7 +44,7 @@ def keys(console: Console, session: Session, done: int) -> None:
     terminal = session.terminal
     assert terminal is not None  # noqa: S101 - a session on a terminal has one
     while True:
-        ready, _, _ = select.select([console.stdin, done], [], [])
+        ready = readable((console.stdin, done))
         if done in ready:
             return
         data = console.read()

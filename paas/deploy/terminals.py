@@ -5,7 +5,6 @@ the daemon is started anew.
 """
 
 import os
-import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -19,6 +18,7 @@ from paas.deploy.presence import Presence
 from paas.engines.base import Wire
 from paas.errors import Cancelled, PaasError
 from paas.logs.line import parse
+from paas.polling import readable
 
 END_S = 30.0  # from the last word to the end
 END_OF_INPUT = b"\x04"  # as a terminal has it
@@ -102,7 +102,7 @@ class Visit:
     def keys(self) -> None:
         """What the caller types, to the container, until one of them is gone."""
         while True:
-            ready, _, _ = select.select([self.console.stdin, self.done], [], [])
+            ready = readable((self.console.stdin, self.done))
             if self.done in ready:
                 return
             data = self.console.read()

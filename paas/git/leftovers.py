@@ -6,7 +6,6 @@ Source: git-receive-pack(1), "Quarantine environment"; git's tmp-objdir.c for it
 
 import os
 import re
-import select
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from paas.image.durable import sync_directory
+from paas.polling import readable
 
 # a dead daemon's git finds its pipes closed and ends; what does not, is ended
 END_S = 0.5
@@ -97,8 +97,8 @@ def running(processes: Sequence[int], patience_s: float) -> set[int]:
     left = set(processes)
     deadline = time.monotonic() + patience_s
     while left:
-        ready, _, _ = select.select(left, [], [], max(0.0, deadline - time.monotonic()))
+        ready = readable(left, deadline - time.monotonic())
         if not ready:
             break
-        left -= set(ready)
+        left -= ready
     return left

@@ -7,7 +7,6 @@ outlive the daemon, and are adopted by the next one.
 import logging
 import os
 import pwd
-import select
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from paas.command import Runner
 from paas.errors import PaasError
 from paas.network.rules import NAMES_PORT
+from paas.polling import readable
 from paas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -178,6 +178,4 @@ def open_process(pid: int) -> int | None:
 
 def wait(descriptor: int, timeout_s: float | None) -> None:
     """Wait until the process of a pidfd has ended."""
-    poller = select.poll()  # select(2) takes no descriptor beyond the thousandth
-    poller.register(descriptor, select.POLLIN)
-    poller.poll(None if timeout_s is None else timeout_s * 1000)
+    readable([descriptor], timeout_s)

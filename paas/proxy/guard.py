@@ -5,9 +5,10 @@ Touches: a pidfd of nginx's master, waited on by a thread.
 
 import logging
 import os
-import select
 import threading
 from collections.abc import Callable
+
+from paas.polling import readable
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,6 @@ def wait_for_end(pid: int | None) -> None:
     except ProcessLookupError:
         return
     try:
-        select.select([descriptor], [], [])
+        readable([descriptor])
     finally:
         os.close(descriptor)

@@ -5,7 +5,6 @@ Touches: /etc/systemd/system/paas.service, systemctl, <run_dir>/respawn.pid.
 
 import hashlib
 import os
-import select
 import signal
 import string
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from paas.command import Runner
 from paas.doctor.ports import daemon_pid
 from paas.errors import PaasError
+from paas.polling import readable
 from paas.setup.environment import CHECKOUT, LOCK, PYTHON, SYSTEM_PYTHON
 from paas.setup.instance import Instance
 
@@ -142,7 +142,7 @@ def end_process(pid: int | None) -> bool:
     for number, patience_s in STOP_SIGNALS:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(watched, number)
-        if select.select([watched], [], [], patience_s)[0]:
+        if readable([watched], patience_s):
             break
     os.close(watched)
     return True

@@ -8,7 +8,6 @@ deploy room's business (prepare); what is pushed is the hook's.
 import contextlib
 import fcntl
 import os
-import select
 import signal
 import subprocess
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from paas.errors import AppNotFound, PaasError, PermissionDenied
 from paas.git import pushes
 from paas.git.repositories import Repositories
 from paas.model.caller import Caller, Role
+from paas.polling import readable
 from paas.settings import Settings
 
 END_S = 2.0  # for git to delete what it has received so far
@@ -114,7 +114,7 @@ def end_group(child: "subprocess.Popen[bytes]") -> None:
         process = os.pidfd_open(child.pid)
         try:
             signal_group(child, signal.SIGTERM)
-            select.select([process], [], [], END_S)
+            readable([process], END_S)
             signal_group(child, signal.SIGKILL)
         finally:
             os.close(process)
