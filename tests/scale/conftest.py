@@ -9,6 +9,7 @@ from tests.scale.fleet import Fleet, own_instance
 from tests.scale.witness import Witness
 
 APPS = 20
+PATIENCE_S = 180.0  # until all of them are up, also on a busy machine
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.scale.conftest import APPS, Pushed
+import pytest
+
+from tests.scale.conftest import APPS, PATIENCE_S, Pushed
 from tests.scale.fleet import Fleet, wait_until
 from tests.scale.witness import SERVED, Witness
+
+pytestmark = pytest.mark.timeout(900)
 
 PUSHES = 20
 
@@ -27,7 +31,7 @@ def versions(fleet: Fleet, app: str) -> list[int]:
 
 def test_every_one_of_them_answers_by_its_own_name(fleet: Fleet, witness: Witness):
     since = time.monotonic()
-    assert wait_until(lambda: len(witness.first_served(since)) == APPS, 30)
+    assert wait_until(lambda: len(witness.first_served(since)) == APPS, PATIENCE_S)
     assert witness.unexpected(SERVED) == []
 
 
