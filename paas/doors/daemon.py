@@ -266,10 +266,13 @@ class Stop:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self.hurry = threading.Event()
+        self._bell, self._rope = os.pipe()  # for good: a signal may still come at the very end
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take the signals over for good: the end is ours as well."""
+        os.set_blocking(self._rope, False)
+        signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -279,8 +282,12 @@ class Stop:
         (self.hurry if self._asked.is_set() else self._asked).set()
 
     def wait(self) -> None:
-        """Until the first signal."""
-        self._asked.wait()
+        """Until the first signal, also when the kernel has another thread take it.
+
+        A thread that waits for a lock would then sleep on.
+        """
+        while not self._asked.is_set():
+            os.read(self._bell, 1)
 
 
 def finish(sessions: Sessions, stop: Stop) -> None:

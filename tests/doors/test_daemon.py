@@ -1,5 +1,6 @@
 """paasd's life: one instance, readiness told, an orderly end."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -78,6 +79,15 @@ def test_it_tells_when_it_is_ready_and_ends_orderly(paasd):
     assert "info paas.doors.daemon ready" in log
     assert "stopped; containers go on" in log
     assert not paasd.settings.socket.exists()
+
+
+def test_it_ends_also_when_the_kernel_gives_the_signal_to_another_thread(paasd):
+    running = paasd.start()
+    others = {int(one) for one in os.listdir(f"/proc/{running.pid}/task")} - {running.pid}
+    tgkill = ctypes.CDLL(None).tgkill
+    assert any(tgkill(running.pid, one, signal.SIGTERM) == 0 for one in others)
+    assert "stopped; containers go on" in running.communicate(timeout=60)[1]
+    assert running.returncode == 0
 
 
 def test_callers_are_told_to_leave_when_it_ends(paasd):
