@@ -17,6 +17,7 @@ from paas.platform import Platform
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.1
+ENDED_S = 15.0  # for SIGKILL to be heard and all to be freed, when grace is over
 
 
 def mounts(platform: Platform, app: App, phase: str, kind: str) -> tuple[Mount, ...]:
@@ -82,7 +83,8 @@ def move_all(platform: Platform, came: Sequence[Volume]) -> None:
 
 def free(platform: Platform, volume: Volume, console: Console) -> list[ContainerSpec]:
     """Wait for containers that are on their way out; those that have the volume and stay."""
-    deadline = time.monotonic() + platform.settings.drain_s + platform.settings.stop_grace_s
+    settings = platform.settings
+    deadline = time.monotonic() + settings.drain_s + settings.stop_grace_s + ENDED_S
     told = False
     while found := users(platform, volume):
         if not all(leaving(platform, one) for one in found) or time.monotonic() > deadline:
