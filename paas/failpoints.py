@@ -19,10 +19,11 @@ from paas.errors import PaasError
 log = logging.getLogger(__name__)
 
 FORM = re.compile(
-    r"(?P<name>[a-z]+\.[a-z]+)=(?P<action>kill|enospc|eio|delay:[0-9.]+)"
+    r"(?P<name>[a-z]+\.[a-z]+)=(?P<action>kill|enospc|eio|hold|delay:[0-9.]+)"
     r"(?:@(?P<first>[0-9]+))?(?P<on>\+)?"
 )
 ERRORS = {"enospc": errno.ENOSPC, "eio": errno.EIO}
+HOLD_S = 120.0  # who had it wait may have come to grief
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Trap:
 # None in production: nothing below is ever asked for
 _armed: dict[str, Trap] | None = None
 _passed: Counter[str] = Counter()
-_lock = threading.Lock()
+_changed = threading.Condition()  # also the lock of both
 
 
 def failpoint(name: str) -> None:
@@ -64,21 +65,23 @@ def allow(text: str) -> None:
 def arm(text: str) -> None:
     """Arm `name=action` entries, parted by `;`, in place of what was armed before.
 
-    Actions: kill, enospc, eio, delay:SECONDS; `@3` waits for the third passing, `+` goes
-    on from there. Raises PaasError when failpoints are off or the text makes no sense.
+    Actions: kill, enospc, eio, delay:SECONDS, hold (until the next arming); `@3` waits for
+    the third passing, `+` goes on from there. Raises PaasError when failpoints are off or
+    the text makes no sense.
     """
     traps = parse(text)
     if _armed is None:
         raise PaasError("failpoints are off", "start the daemon with PAAS_FAILPOINTS=on")
-    with _lock:
+    with _changed:
         _armed.clear()
         _armed.update(traps)
         _passed.clear()
+        _changed.notify_all()
 
 
 def passed() -> dict[str, int]:
     """How often each point was passed since something, or nothing, was armed."""
-    with _lock:
+    with _changed:
         return dict(_passed)
 
 
@@ -86,7 +89,7 @@ def handed_on() -> dict[str, str]:
     """What a child of ours needs in its environment to have the same failpoints armed."""
     if _armed is None:
         return {}
-    with _lock:
+    with _changed:
         entries = [
             f"{name}={trap.action}@{trap.first}{'+' * trap.on}" for name, trap in _armed.items()
         ]
@@ -106,7 +109,7 @@ def parse(text: str) -> dict[str, Trap]:
 
 def spring(name: str) -> None:
     """Do what is armed here."""
-    with _lock:
+    with _changed:
         _passed[name] += 1
         trap = _armed.get(name) if _armed is not None else None
         if trap is None or not trap.springs():
@@ -117,5 +120,13 @@ def spring(name: str) -> None:
     elif trap.action in ERRORS:
         number = ERRORS[trap.action]
         raise OSError(number, os.strerror(number), f"failpoint {name}")
+    elif trap.action == "hold":
+        hold(name, trap)
     else:
         time.sleep(float(trap.action.partition(":")[2]))
+
+
+def hold(name: str, trap: Trap) -> None:
+    """Wait until something else, or nothing, is armed."""
+    with _changed:
+        _changed.wait_for(lambda: (_armed or {}).get(name) is not trap, HOLD_S)

@@ -40,6 +40,11 @@ def until_logged(stage: Stage, words: str) -> None:
     until(lambda: words in log(stage.instance))
 
 
+def until_under_way(stage: Stage, count: int) -> None:
+    """Until so many deploys are recorded as under way, those that wait included."""
+    until(lambda: len(stage.instance.json("builds:list")) == count)  # type: ignore[arg-type]
+
+
 def said(child: "subprocess.Popen[bytes]") -> str:
     out, _ = child.communicate(timeout=DEADLINE_S)
     return out.decode()
@@ -55,7 +60,7 @@ def nothing_wrong(stage: Stage) -> None:
 
 def test_a_push_whose_client_vanishes_leaves_its_release_failed_and_nothing_else(stage: Stage):
     before, page = prepare_push(stage)
-    arm(stage.instance, "health.check=delay:1")
+    arm(stage.instance, "health.check=delay:5")  # longer than it takes to see a client leave
     with pushing(stage.repository) as child:
         until_logged(stage, "failpoint health.check: delay")
         os.killpg(child.pid, signal.SIGKILL)
@@ -83,12 +88,14 @@ def test_a_client_that_vanishes_after_the_switch_leaves_the_branch_where_the_app
 
 def test_a_daemon_killed_before_git_moved_the_branch_of_a_push_that_waited_moves_it(stage: Stage):
     prepare_push(stage)
-    arm(stage.instance, "health.check=delay:1;landing.back=kill")
+    arm(stage.instance, "health.check=hold;landing.back=kill")
     with pushing(stage.repository) as first:
-        until_logged(stage, "failpoint health.check: delay")
+        until_logged(stage, "failpoint health.check: hold")
         stage.page += 1
         stage.repository.commit({"page.txt": str(stage.page)})
         with pushing(stage.repository) as second:
+            until_under_way(stage, 2)
+            arm(stage.instance, "landing.back=kill")
             died(stage.instance)
             stage.instance.start()
             assert first.wait(DEADLINE_S) == 0
@@ -124,7 +131,7 @@ def test_a_push_and_another_change_of_its_app_both_happen(stage: Stage, name: st
     operation = OPERATIONS[name]
     _, page = prepare_push(stage)
     _, wanted = operation.prepare(stage)
-    arm(stage.instance, "build.container=delay:0.5")
+    arm(stage.instance, "build.container=delay:5")  # longer than a client takes to ask
     done: list[Done] = []
     with pushing(stage.repository) as child:
         until_logged(stage, "failpoint build.container: delay")
