@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,9 +95,11 @@ def test_a_websocket_that_is_cut_is_a_failure() -> None:
 
 
 def test_nobody_there_is_a_failure() -> None:
-    with saying() as there:
-        pass
-    assert failures(there, Client.new, Client.kept) == ["no connection: ConnectionRefusedError"] * 2
+    with socket.socket() as deaf:  # so that the port is nobody else's either
+        deaf.bind(("127.0.0.1", 0))
+        there = Target("127.0.0.1", deaf.getsockname()[1], "busy.localhost")
+        refused = ["no connection: ConnectionRefusedError"]
+        assert failures(there, Client.new, Client.kept) == refused * 2
 
 
 def test_quantiles_are_values_that_were_seen() -> None:
