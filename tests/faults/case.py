@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.e2e.instance import Instance
 from tests.faults import invariants
 from tests.faults.operations import Operation
-from tests.faults.stage import DEATH_S, Done, Stage, died
+from tests.faults.stage import DEATH_S, Done, Stage, at_rest, died
 
 SENTENCES = {"enospc": "the disk is full", "eio": "the disk failed"}
 ACTIONS = ("enospc", "eio", "kill")
@@ -63,6 +63,7 @@ def fault(stage: Stage, operation: Operation, point: str, action: str) -> list[s
     """I1 to I4 and I6, for an operation during which something happens once."""
     instance = stage.instance
     old, new = operation.prepare(stage)
+    at_rest(stage)  # what was left to the background meets nothing
     arm(instance, f"{point}={action}")
     done = operation.run(stage)
     if not sprung(instance, point):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.stage import Stage, several
+from tests.faults.stage import Stage, at_rest, several
 
 AT_ONCE = 3
 
@@ -22,5 +22,6 @@ def stage(stages: list[Stage]) -> Stage:
     if made.app != made.repository.app:
         made.instance.ok("apps:rename", made.app, made.repository.app)
     made.repository.follow(made.repository.app)
+    at_rest(made)
     made.prober.take_failures()
     return made

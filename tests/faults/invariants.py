@@ -16,7 +16,7 @@ from tests.faults import traces
 from tests.faults.prober import fetch
 from tests.faults.rows import AppRow, read_apps
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.05
 
 

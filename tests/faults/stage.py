@@ -43,6 +43,7 @@ QUICK = {
     "stop_grace_s": 2.0,
     "check_wait_s": 0.2,
     "patrol_s": 1.0,
+    "gc_interval_s": 0.0,  # by itself it would pass points in the midst of an operation
 }
 DEATH_S = 60.0
 # the domain that stays with an app, whatever it is called

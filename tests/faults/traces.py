@@ -1,6 +1,7 @@
 """I3: what an instance leaves on the machine, against what its apps account for."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -65,7 +66,21 @@ def below(path: str, root: str) -> str:
 
 
 def names(directory: Path) -> set[str]:
-    return {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    """What is in a directory; nothing when it is not there, or goes while it is looked at."""
+    try:
+        return set(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def incoming(repositories: Path) -> set[str]:
+    """Where git takes in what is pushed; a repository may go while it is looked at."""
+    return {
+        f"{repository}/{one}"
+        for repository in names(repositories)
+        for one in names(repositories / repository / "objects")
+        if "incoming" in one
+    }
 
 
 def files_in(layer: Path) -> str:
@@ -83,7 +98,6 @@ def of_apps(settings: Settings, apps: Sequence[AppRow]) -> dict[str, tuple[set[s
     needed = {layer for app in apps for one in app.releases for layer in one.layers}
     needed |= {files_in(state / "layers" / one) for one in needed}
     layers = {name for name in names(state / "layers") if name.startswith(("source-", "predep"))}
-    incoming = {str(path) for path in (state / "repos").glob("*/objects/*incoming*")}
     return {
         "build directory": (names(run / "builds"), set()),
         "layer draft": (names(state / "layers" / "building"), set()),
@@ -95,7 +109,7 @@ def of_apps(settings: Settings, apps: Sequence[AppRow]) -> dict[str, tuple[set[s
         "build logs": (names(state / "builds"), called),
         "draft of mount points": ({one for one in names(state / "points") if "." in one}, set()),
         "draft of scratch space": ({one.name for one in (state / "scratch").glob(".*")}, set()),
-        "pushed objects": (incoming, set()),
+        "pushed objects": (incoming(state / "repos"), set()),
         "draft in the state directory": (
             {one for one in names(state) if one.startswith(".")},
             set(),
