@@ -97,7 +97,7 @@ def test_a_process_that_ends_after_a_jump_is_back_at_once_and_nobody_is_blamed(
         record = invariants.record_of(stage.instance.settings, container)
         assert record is not None
         os.kill(int(str(record["pid"])), signal.SIGKILL)
-        until(lambda old=container: stage.row.in_service not in ((), (old,)), 30)  # type: ignore[misc]
+        until(lambda old=container: stage.row.in_service not in ((), (old,)))  # type: ignore[misc]
     assert invariants.check(stage.instance) == []
     assert stage.row.current == before.current
     assert {one.partition(":")[0] for one in stage.prober.take_failures()} <= {"shop"}

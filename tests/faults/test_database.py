@@ -10,7 +10,8 @@ import pytest
 
 from tests.faults import invariants
 from tests.faults.operations import OPERATIONS, prepare_push
-from tests.faults.stage import DEATH_S, Stage, staged, until
+from tests.faults.prober import fetch
+from tests.faults.stage import DEATH_S, LASTING, Answer, Stage, staged, until
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +26,19 @@ def database(stage: Stage) -> Path:
 
 
 def copies(stage: Stage) -> list[Path]:
-    return sorted((database(stage).parent / "copies").glob("*.db"))
+    return sorted((database(stage).parent / "copies").glob("[0-9]*.db"))
 
 
 def until_copied(stage: Stage) -> None:
-    """Until the newest copy has the release that serves."""
-    current = stage.row.current
-    assert current is not None
+    """Until the newest copy has the releases and domains that there are, the neighbour's too."""
+    until(lambda: copies(stage) and kept(copies(stage)[-1]) == kept(database(stage)))
 
-    def copied() -> bool:
-        with closing(sqlite3.connect(copies(stage)[-1])) as opened:
-            query = "SELECT version FROM releases JOIN apps ON app_id = apps.id WHERE current"
-            return (current.version,) in opened.execute(query + " AND name = 'shop'").fetchall()
 
-    until(lambda: copies(stage) and copied())
+def kept(path: Path) -> list[list[tuple[object, ...]]]:
+    """What a database has of apps."""
+    queries = ("SELECT * FROM releases", "SELECT * FROM domains")
+    with closing(sqlite3.connect(path)) as opened:
+        return [opened.execute(one).fetchall() for one in queries]
 
 
 def garbage(path: Path) -> None:
@@ -53,6 +53,13 @@ def emptied(path: Path) -> None:
     os.truncate(path, 0)
 
 
+def serves(stage: Stage, page: str) -> bool:
+    """Whether the app answers with a page, and not a page of the proxy's for it."""
+    port = stage.instance.settings.http_port
+    status, body = fetch(port, LASTING.format(app=stage.repository.app))
+    return status == 200 and Answer(*body.split(" ")).page == page
+
+
 def nothing_wrong(stage: Stage) -> None:
     problems = [*invariants.check(stage.instance), *stage.prober.take_failures()]
     assert problems == [], stage.instance.daemon_log()
@@ -65,7 +72,7 @@ def refused(stage: Stage) -> str:
     stage.instance.launch()
     assert stage.instance.process is not None
     assert stage.instance.process.wait(DEATH_S) != 0
-    return log.read_text()[mark:]
+    return log.read_bytes()[mark:].decode()
 
 
 @pytest.mark.parametrize("damage", [garbage, truncated, emptied, Path.unlink])
@@ -92,16 +99,18 @@ def test_a_damaged_database_is_named_apps_go_on_and_the_last_good_copy_comes_bac
 
 def test_what_was_pushed_after_the_copy_is_pushed_again(stage: Stage):
     until_copied(stage)
-    kept = copies(stage)
+    copy = copies(stage)[-1]
+    good = copy.read_bytes()
     before, page = prepare_push(stage)
     assert stage.repository.push().returncode == 0
     stage.instance.stop()
-    for newer in set(copies(stage)) - set(kept):
-        newer.unlink()
+    for one in copies(stage):
+        one.unlink()
+    copy.write_bytes(good)
     garbage(database(stage))
     assert stage.instance.paasd("restore-database").returncode == 0
     stage.instance.start()
-    until(lambda: stage.answer().page == before)
+    until(lambda: serves(stage, before))
     assert invariants.check(stage.instance) == []
     assert stage.repository.push().returncode == 0
     assert stage.answer().page == page
@@ -129,7 +138,8 @@ def test_without_any_copy_the_way_out_is_a_backup(stage: Stage):
 def test_a_locked_database_is_said_and_the_command_works_once_it_is_free(stage: Stage):
     operation = OPERATIONS["config"]
     operation.prepare(stage)
-    with closing(sqlite3.connect(database(stage), isolation_level=None)) as other:
+    path = database(stage)
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=DEATH_S)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert b"shop" in stage.instance.paas("apps:list").stdout
         done = operation.run(stage)

@@ -34,7 +34,8 @@ def greedy(stage: Stage) -> Iterator[None]:
         stage.instance.ok("run:detached", stage.app, *words)
     yield
     for one in runs(stage):
-        stage.instance.ok("run:stop", stage.app, one)
+        stage.instance.paas("run:stop", stage.app, one)  # it may have ended just before
+    until(lambda: runs(stage) == [])
 
 
 def runs(stage: Stage) -> list[str]:
@@ -48,7 +49,7 @@ def runs(stage: Stage) -> list[str]:
 @pytest.mark.usefixtures("greedy")
 def test_whoever_takes_everything_takes_nothing_from_others(stage: Stage):
     instance = stage.instance
-    until(lambda: "killed: memory limit" in instance.ok("logs", stage.app, "-p", "paas"))
+    until(lambda: "killed: memory limit" in instance.ok("logs", stage.app, "-p", "paas"), 300)
     _, page = prepare_push(stage)
     assert stage.repository.push().returncode == 0
     assert stage.answer().page == page

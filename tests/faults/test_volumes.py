@@ -138,5 +138,5 @@ def test_files_of_a_volume_that_come_without_its_disk_get_one(stage: Stage, volu
     volumes.start()
     assert volumes.ok("storage:exec", "came", "--", "cat", "file") == "restored\n"
     assert mounts.device_at(state / "volumes" / "came") is not None
-    assert left_behind(volumes) == []
+    until(lambda: left_behind(volumes) == [])
     volumes.ok("--force", "storage:destroy", "came", "--destroy-host-dir")
