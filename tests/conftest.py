@@ -32,6 +32,7 @@ OCTET_S = 120.0
 # held by the process until its instance has made its network, which shows
 CLAIMS = Path("/run/lock/paas-tests")
 _claimed: deque[IO[str]] = deque(maxlen=32 // WORKERS)
+_given_up: deque[IO[str]] = deque(maxlen=4)  # held on: what is just closed may not be free yet
 _ports = FREE_PORTS[WORKER::WORKERS]
 _free = cycle(secrets.SystemRandom().sample(_ports, len(_ports)))
 
@@ -89,11 +90,11 @@ def first_claimed(free: list[int]) -> int | None:
 
 
 def let_go(settings: Settings) -> None:
-    """Nothing is left of an instance: others may have its second byte."""
+    """Nothing is left of an instance: others may soon have its second byte."""
     claim = CLAIMS / settings.subnet_pool.split(".")[1]
     for file in [one for one in _claimed if one.name == str(claim)]:
         _claimed.remove(file)
-        file.close()
+        _given_up.append(file)
 
 
 def octets_in_use() -> set[int]:

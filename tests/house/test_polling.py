@@ -5,12 +5,14 @@ import os
 import re
 from pathlib import Path
 
+from paas.doors.daemon import raise_descriptor_limit
 from paas.polling import readable
 
 PROGRAM = Path(__file__).resolve().parents[2] / "paas"
 
 
 def test_a_descriptor_beyond_the_thousandth_is_waited_for_like_any_other():
+    raise_descriptor_limit()
     reader, writer = os.pipe()
     beyond = fcntl.fcntl(reader, fcntl.F_DUPFD_CLOEXEC, 3000)
     assert readable([beyond], 0.01) == set()

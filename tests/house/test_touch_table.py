@@ -166,6 +166,7 @@ def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors()
         "paas.console",
         "paas.disk",
         "paas.errors",
+        "paas.polling",
         "paas.priority",
         "paas.settings",
         "paas.version",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from paas.command import Runner
+from paas.doors.daemon import raise_descriptor_limit
 from paas.errors import PaasError
 from paas.network import dns
 from paas.network.dns import world_names
@@ -39,6 +40,7 @@ def test_one_that_was_killed_comes_back(
 def test_it_is_watched_also_by_a_daemon_with_thousands_of_open_files(networks: Networks) -> None:
     pid = networks.forwarder.pid()
     assert pid
+    raise_descriptor_limit()
     process = os.pidfd_open(pid)
     beyond = fcntl.fcntl(process, fcntl.F_DUPFD_CLOEXEC, 3000)
     os.close(process)
