@@ -18,8 +18,8 @@ PROBES = Path(__file__).parent / "probes"
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Instance]:
     settings = own_settings(
-        boot_timeout_s=10.0,
-        build_timeout_s=30.0,
+        boot_timeout_s=60.0,
+        build_timeout_s=150.0,
         drain_s=1.0,
         stop_grace_s=1.0,
         check_wait_s=0.2,

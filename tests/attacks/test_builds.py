@@ -16,24 +16,33 @@ PACKAGE = '{"name": "x", "version": "1.0.0", "scripts": {"build": "python3 build
 LOCK = '{"name": "x", "version": "1.0.0", "lockfileVersion": 3, "packages": {}}'
 SERVER = "require('http').createServer((q, r) => r.end('node')).listen(process.env.PORT)\n"
 PROCFILE = "web: node x.js\n"
-# waits until the build's last result is about to be written, and puts its own there
+# waits until the build's last result is being written, into a pipe that is full (inotify(7) tells
+# that it was opened), and puts its own there
 FORGE = """
-import os, sys, time
+import ctypes, os, sys
 result = sys.argv[1].replace('@PATH@', os.environ['PATH'])
 if os.fork() == 0:
     os.setsid()
     for number in (0, 1, 2):
         os.dup2(os.open('/dev/null', os.O_RDWR), number)
     os.mkfifo('/result/build.json.new')
-    os.link('/result/build.json.new', '/result/gate')
+    pipe = os.open('/result/build.json.new', os.O_RDWR | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(pipe, bytes(4096))
+    except BlockingIOError:
+        os.set_blocking(pipe, True)
+    libc = ctypes.CDLL(None)
+    opened = libc.inotify_init()
+    assert libc.inotify_add_watch(opened, b'/result/build.json.new', 0x20) > 0
     if os.fork():
         os._exit(0)
-    time.sleep(1.5)  # the build has come to an end and waits for the pipe's reader
+    os.read(opened, 4096)
     os.unlink('/result/build.json.new')
     open('/result/build.json.new', 'w').write(result)
-    open('/result/gate').read()
-    os._exit(0)
-time.sleep(0.2)
+    while True:
+        os.read(pipe, 4096)
+assert os.wait()[1] == 0
 """
 
 
@@ -58,7 +67,7 @@ def leftovers(platform: Instance) -> list[str]:
 
 
 def assert_clean(platform: Instance) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while leftovers(platform) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert leftovers(platform) == []
@@ -275,7 +284,7 @@ def test_a_build_cannot_hide_what_it_writes_from_the_disk_limit(
     fill = (
         f"import os, time\n{hide}file = open('big', 'wb')\n{unlink}"
         "for n in range(60):\n    file.write(b'x' * (12 << 20)); file.flush(); time.sleep(0.06)\n"
-        "print('WROTE IT ALL', flush=True)\n"
+        "time.sleep(60)\nprint('WROTE IT ALL', flush=True)\n"
     )
     said = builder.fail(node_app(fill))
     assert "WROTE IT ALL" not in said

@@ -56,7 +56,7 @@ def test_no_command_takes_what_must_not_be_taken(
             assert "a bug" not in said.err, where
             assert "\x1b" not in said.err + said.out, where
             assert len(said.err) < 3000, where
-            assert time.monotonic() - began < 5, where
+            assert time.monotonic() - began < 30, where
     assert sorted(platform.json("apps:list")) == before
 
 
