@@ -38,6 +38,7 @@ DESCRIPTORS_BESIDE = 64  # logs, listening sockets and the like
 START_S = 10.0
 QUIT_S = 10.0  # for requests under way when the proxy is stopped
 TERM_S = 5.0
+LEAVING_S = 1.0  # a process that was killed is not seen any more a moment before its ports are free
 POLL_S = 0.01
 WORKER = b"nginx: worker process"
 SESSION_NICE = -10  # as its workers have it among themselves (worker_priority)
@@ -169,11 +170,14 @@ class Nginx:
 
     def doors(self) -> Doors:
         """What it has open beside the ordinary ports; nothing when it does not run."""
+        return self._told() if self.pid() is not None else frozenset()
+
+    def _told(self) -> Doors:
+        """What its current site has it open beside the ordinary ports."""
         try:
-            text = (self.current / DOORS).read_text() if self.pid() is not None else ""
+            return listening.decode((self.current / DOORS).read_text())
         except FileNotFoundError:
-            text = ""
-        return listening.decode(text)
+            return frozenset()
 
     def _argv(self, site: Path) -> tuple[str, ...]:
         configuration = str(site / "nginx.conf")
@@ -193,7 +197,8 @@ class Nginx:
 
     def launch(self) -> None:
         """Start it; it listens when this returns. Raises PaasError when a port is taken."""
-        self._end_orphans()
+        self.end_orphans()
+        wait_until(self._ports_free, LEAVING_S)
         self._check_ports()
         self.socket.unlink(missing_ok=True)  # what a killed master leaves would be "in use"
         done = self._runner.run(self._argv(self.current), cwd=Path("/"), check=False)
@@ -213,11 +218,13 @@ class Nginx:
     def _ports_free(self) -> bool:
         try:
             self._check_ports()
+            for _, port in self._told():
+                ports.check_free(self._settings.listen_address, port, "port")
         except PaasError:
             return False
         return True
 
-    def _end_orphans(self) -> None:
+    def end_orphans(self) -> None:
         """Workers whose master was killed give the ports up and end what is under way."""
         orphans = self._orphans()
         for pid in orphans:
@@ -264,7 +271,7 @@ class Nginx:
                 log.info("nginx goes on after %s", number.name)
         if self._signal(signal.SIGKILL) and not self._gone(TERM_S):
             raise PaasError("nginx does not stop")
-        self._end_orphans()  # as a master that was killed leaves them
+        self.end_orphans()  # as a master that was killed leaves them
         for pid in self._orphans():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

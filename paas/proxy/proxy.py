@@ -83,6 +83,8 @@ class Proxy:
             nginx.make_directories()
             nginx.stopped.unlink(missing_ok=True)
             self._let_wait(self._routes)
+            if nginx.pid() is None:
+                nginx.end_orphans()  # which have the ports that are looked at next
             site = self._configuration.acceptable(self._shape_of(self._routes))
             if nginx.pid() is not None and not self._adopt(site):
                 nginx.stop()
