@@ -59,6 +59,7 @@ class Courier:
         self._sender = sender
         self._telling = telling
         self._taken = False  # whether it ever took something
+        self._changing = threading.Lock()
         self._told = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
@@ -78,9 +79,13 @@ class Courier:
             self._thread.join(patience_s)
 
     def serve(self, clients: dict[int, Client]) -> None:
-        """From now on these apps; one that goes on is the same object as before."""
+        """From now on these apps; one that goes on is the same object as before.
+
+        Nothing more is kept of the others' places when this returns.
+        """
         new = [one for key, one in clients.items() if self.clients.get(key) is not one]
-        self.clients = clients
+        with self._changing:
+            self.clients = clients
         if new:
             self._told.set()
 
@@ -131,11 +136,18 @@ class Courier:
             pause_s = client.failing.pause_s if client.failing else 0.0
             client.due = time.monotonic() + pause_s
             return
-        client.reading.taken(batch)
+        self._take(client, batch)
         if batch.full:
             client.due = 0.0
         elif batch.again and client.due is None:
             client.due = time.monotonic() + UNFINISHED_S
+
+    def _take(self, client: Client, batch: Batch) -> None:
+        """Go on behind a batch, unless the app went while it was on its way."""
+        with self._changing:
+            now = self.clients.get(client.app.id)
+            if now is not None and now.reading is client.reading:
+                now.reading.taken(batch)
 
     def _sent(self, client: Client, batch: Batch) -> bool:
         try:

@@ -128,7 +128,9 @@ class Shipping:
 
     def _appoint(self, wanted: Wanted) -> None:
         for route in self._couriers.keys() - wanted.keys():
-            self._couriers.pop(route).close()
+            left = self._couriers.pop(route)
+            left.serve({})
+            left.close()
         for route, apps in wanted.items():
             courier = self._couriers.get(route) or self._courier(route)
             courier.serve(self._clients(courier, route, apps))
