@@ -70,7 +70,7 @@ class Visitor:
     def get(self, host: str, path: str = "/", **options: object) -> requests.Response:
         headers = {"Host": host, **options.pop("headers", {})}  # type: ignore[dict-item]
         url = f"http://127.0.0.1:{self.port}{path}"
-        return self.session.get(url, headers=headers, timeout=20, **options)  # type: ignore[arg-type]
+        return self.session.get(url, headers=headers, timeout=60, **options)  # type: ignore[arg-type]
 
     def secure(
         self,
@@ -84,7 +84,7 @@ class Visitor:
         context = ssl.create_default_context(cadata=trust)
         if trust is None:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=60)
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.sock = context.wrap_socket(plain, server_hostname=host)
         connection.request("GET", path, headers={"Host": host, **(headers or {})})
@@ -92,7 +92,7 @@ class Visitor:
 
     def send(self, raw: bytes) -> bytes:
         """What comes back for raw bytes on a connection of their own, until it is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(raw)
             received = b""
             try:

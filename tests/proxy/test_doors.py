@@ -100,6 +100,7 @@ def test_a_port_that_was_taken_meanwhile_stops_neither_nginx_nor_deploys(
     route = mapped(serving("blog", app), (80, app.peer.port), (port, app.peer.port))
     proxy.publish(route)
     proxy.stop()
+    assert wait_for(lambda: closed(port))
     with socket.socket() as program:
         program.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         program.bind(("0.0.0.0", port))
@@ -119,6 +120,7 @@ def test_a_port_that_was_taken_is_opened_once_it_is_free(
     app, port = upstream("app"), free_port()
     proxy.publish(mapped(serving("blog", app), (port, app.peer.port)))
     proxy.stop()
+    assert wait_for(lambda: closed(port))
     with socket.create_server(("127.0.0.1", port)):
         proxy.start()
         proxy.publish(serving("shop", app))  # and others can change

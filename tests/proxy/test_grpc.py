@@ -1,5 +1,6 @@
 """Ports for gRPC: HTTP/2 to the client and to the app, by another nginx that speaks it."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from paas.model.route import Guard, Peer, Route, RouteState
 from paas.proxy.proxy import Proxy
 from tests.conftest import free_port
 from tests.proxy.conftest import Shelf
+from tests.proxy.test_passing import wait_for
 
 APP = """
 daemon off;
@@ -36,15 +38,22 @@ def blog(tmp_path: Path) -> Iterator[Route]:
     (tmp_path / "conf").write_text(APP.format(root=tmp_path, port=port))
     argv = ["nginx", "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/conf"]
     process = subprocess.Popen(argv)
+    assert wait_for(lambda: listening("127.0.0.2", port))
     yield Route("blog", ("blog.test",), (Peer("127.0.0.2", port),), RouteState.SERVING)
     process.terminate()
     process.wait()
 
 
+def listening(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
 def curl(*argv: str) -> str:
-    """What is answered, retried while the app is not there yet."""
-    often = ["--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "40"]
-    done = subprocess.run(["curl", "-sS", *often, *argv], capture_output=True, text=True)
+    """What is answered."""
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", "60", *argv], capture_output=True, text=True
+    )
     return done.stdout or done.stderr
 
 

