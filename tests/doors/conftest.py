@@ -90,12 +90,12 @@ class World:
         sizes: queue.Queue[str] = queue.Queue()
         console.on_resize(lambda rows, columns: sizes.put(f"{rows}x{columns}"))
         console.line("ready")
-        console.line(sizes.get(timeout=20))
+        console.line(sizes.get(timeout=60))
 
     def do_wait(self, console: Console) -> int:
         console.line("waiting")
         self.seen.put("waiting")
-        cancelled = console.cancelled.wait(60)
+        cancelled = console.cancelled.wait(120)
         self.seen.put("cancelled" if cancelled else "forgotten")
         console.line("cancelled")
         return 130
@@ -137,7 +137,7 @@ class World:
         if ref == "refs/heads/slow":
             console.step("Building slowly")
             self.seen.put("deploying")
-            console.cancelled.wait(60)
+            console.cancelled.wait(120)
             self.seen.put("deploy cancelled" if console.cancelled.is_set() else "deploy forgotten")
             return 1
         entries = self.repositories.tree(app, new, console.environment)
@@ -256,6 +256,6 @@ def world() -> Iterator[World]:
     for door in doors:
         door.close()
     made.sessions.cancel(deploying=True)
-    made.sessions.wait(10)
+    made.sessions.wait(60)
     cgroups.remove_parents()
     shutil.rmtree(settings.state_dir.parent, ignore_errors=True)

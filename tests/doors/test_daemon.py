@@ -39,7 +39,7 @@ class Daemon:
         notified = self.settings.run_dir / "notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.bind(str(notified))
-            listener.settimeout(20)
+            listener.settimeout(60)
             environment = {**self.environment, "NOTIFY_SOCKET": str(notified), **more}
             running = subprocess.Popen(
                 [sys.executable, PROGRAM],
@@ -70,8 +70,8 @@ def paasd(settings):
 
 def test_it_tells_when_it_is_ready_and_ends_orderly(paasd):
     running = paasd.start()
-    assert paasd.client("version").communicate(timeout=20)[0] == "paas 0.1.0\n"
-    with socket.create_connection(("127.0.0.1", paasd.settings.ssh_port), timeout=20) as client:
+    assert paasd.client("version").communicate(timeout=60)[0] == "paas 0.1.0\n"
+    with socket.create_connection(("127.0.0.1", paasd.settings.ssh_port), timeout=60) as client:
         assert client.recv(100).startswith(b"SSH-2.0-paas")
     running.send_signal(signal.SIGTERM)
     log = running.communicate(timeout=60)[1]
@@ -95,7 +95,7 @@ def test_callers_are_told_to_leave_when_it_ends(paasd):
     client = paasd.client("wait")
     assert client.stdout.readline() == "waiting\n"
     running.send_signal(signal.SIGINT)
-    assert client.communicate(timeout=20)[0] == "told to leave\n"
+    assert client.communicate(timeout=60)[0] == "told to leave\n"
     assert client.returncode == 130
     running.communicate(timeout=60)
     assert running.returncode == 0
@@ -112,7 +112,7 @@ def test_a_second_one_is_refused_with_the_firsts_pid(paasd):
     )
     assert second.returncode == 1
     assert f"runs already (pid {running.pid})" in second.stderr
-    assert paasd.client("version").communicate(timeout=20)[0] == "paas 0.1.0\n"
+    assert paasd.client("version").communicate(timeout=60)[0] == "paas 0.1.0\n"
     running.terminate()
     running.communicate(timeout=60)
 
@@ -120,17 +120,17 @@ def test_a_second_one_is_refused_with_the_firsts_pid(paasd):
 def test_a_killed_one_leaves_nothing_in_the_way(paasd):
     running = paasd.start()
     running.kill()
-    running.communicate(timeout=20)
+    running.communicate(timeout=60)
     client = subprocess.run(
         [ROOT / "bin" / "paas", "version"],
         env={"PATH": os.environ["PATH"], "PAAS_RUN_DIR": str(paasd.settings.run_dir)},
         capture_output=True,
-        timeout=20,
+        timeout=60,
     )
     assert client.returncode == 1
     assert b"paasd does not answer" in client.stderr
     again = paasd.start()
-    assert paasd.client("version").communicate(timeout=20)[0] == "paas 0.1.0\n"
+    assert paasd.client("version").communicate(timeout=60)[0] == "paas 0.1.0\n"
     again.terminate()
     again.communicate(timeout=60)
 
@@ -140,8 +140,8 @@ def test_a_client_notices_that_the_daemon_died(paasd):
     client = paasd.client("wait", stderr=subprocess.PIPE)
     assert client.stdout.readline() == "waiting\n"
     running.kill()
-    running.communicate(timeout=20)
-    assert "paasd went away" in client.communicate(timeout=20)[1]
+    running.communicate(timeout=60)
+    assert "paasd went away" in client.communicate(timeout=60)[1]
     assert client.returncode == 1
 
 
@@ -165,7 +165,7 @@ def test_a_deploy_may_finish_and_the_second_signal_hurries(settings):
 
     def serve(console, *, deploy):
         with sessions.serving(console, deploying=deploy):
-            console.cancelled.wait(30)
+            console.cancelled.wait(120)
 
     for console, deploy in ((deploying, True), (listening, False)):
         threading.Thread(target=serve, args=(console,), kwargs={"deploy": deploy}).start()
@@ -173,10 +173,10 @@ def test_a_deploy_may_finish_and_the_second_signal_hurries(settings):
         time.sleep(0.001)
     ending = threading.Thread(target=lambda: (daemon.finish(sessions, stop), done.set()))
     ending.start()
-    assert listening.cancelled.wait(10)
+    assert listening.cancelled.wait(60)
     assert not deploying.cancelled.is_set()
     stop.hurry.set()
-    assert done.wait(10)
+    assert done.wait(60)
     assert deploying.cancelled.is_set()
 
 
@@ -197,7 +197,7 @@ def test_bin_paasd_says_what_is_missing():
         env={"PATH": os.environ["PATH"], "PAAS_PYTHON": "/nowhere/python"},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 1
     assert "there is no Python environment at /nowhere/python" in done.stderr

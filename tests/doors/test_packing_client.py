@@ -147,7 +147,7 @@ def test_the_plain_client_hands_over_to_it_and_sends_what_comes_back(tmp_path):
             [HOUSE / "bin" / "paas", "deploy", tmp_path / "app", "--app", "blog"],
             env=environment, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        listener.settimeout(30)
+        listener.settimeout(60)
         connection, _ = listener.accept()
         with connection:
             line, descriptors, _, _ = socket.recv_fds(connection, 65536, 3)
@@ -155,6 +155,6 @@ def test_the_plain_client_hands_over_to_it_and_sends_what_comes_back(tmp_path):
             with os.fdopen(descriptors[0], "rb") as stream:
                 data = stream.read()
             connection.sendall(b'{"exit": 3}\n')
-        assert client.wait(30) == 3
+        assert client.wait(60) == 3
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert archive.getnames() == ["x"]

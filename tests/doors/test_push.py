@@ -145,13 +145,13 @@ def test_a_pusher_who_leaves_cancels_the_deploy(world, number):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    while world.seen.get(timeout=20) != "deploying":
+    while world.seen.get(timeout=60) != "deploying":
         pass
     os.killpg(client.pid, number)
-    client.wait(20)
-    assert world.seen.get(timeout=20) == "deploy cancelled"
+    client.wait(60)
+    assert world.seen.get(timeout=60) == "deploy cancelled"
     assert world.repositories.branches("blog") == {}
-    assert world.sessions.wait(10)
+    assert world.sessions.wait(60)
 
 
 def test_a_pack_over_the_limit_is_refused_cleanly(world, monkeypatch):

@@ -1,10 +1,13 @@
 """The SSH door from outside, with OpenSSH's client."""
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -108,27 +111,27 @@ def test_data_survives_many_key_exchanges(world, monkeypatch):
     assert done.stdout == data
 
 
+def set_size(terminal, rows, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
 class Terminal:
     """A client on a pty of ours, as a person's ssh is."""
 
     def __init__(self, world, *words, rows=30, columns=100):
+        argv = [*world.ssh_argv()[:-1], "-tt", "paas@127.0.0.1", *words]
         pid, self.master = pty.fork()
         if not pid:
-            argv = [*world.ssh_argv()[:-1], "-tt", "paas@127.0.0.1", *words]
+            set_size(0, rows, columns)  # before ssh asks for it
             os.environ["TERM"] = "xterm-256color"
             os.execvp(argv[0], argv)
         self.pid = pid
         self.text = b""
-        self.resize(rows, columns)
 
     def resize(self, rows, columns):
-        import fcntl
-        import struct
-        import termios
+        set_size(self.master, rows, columns)
 
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def expect(self, wanted, timeout=20):
+    def expect(self, wanted, timeout=60):
         deadline = time.monotonic() + timeout
         while wanted not in self.text:
             left = deadline - time.monotonic()
@@ -192,18 +195,18 @@ def test_ctrl_c_wakes_a_command_that_reads(world):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_client_that_dies_cancels_its_command(world, number):
     client = subprocess.Popen(world.ssh_argv("wait"), stdout=subprocess.PIPE)
-    assert world.seen.get(timeout=10) == "waiting"
+    assert world.seen.get(timeout=60) == "waiting"
     client.send_signal(number)
-    client.wait(10)
-    assert world.seen.get(timeout=10) == "cancelled"
+    client.wait(60)
+    assert world.seen.get(timeout=60) == "cancelled"
 
 
 def test_a_client_that_dies_ends_the_commands_child(world):
     client = subprocess.Popen(world.ssh_argv("sleep"), stdout=subprocess.PIPE)
     pid = int(client.stdout.readline().split()[1])
     client.kill()
-    client.wait(10)
-    assert world.seen.get(timeout=10) == "child ended"
+    client.wait(60)
+    assert world.seen.get(timeout=60) == "child ended"
     assert not Path(f"/proc/{pid}").exists()
 
 
@@ -214,42 +217,42 @@ def test_commands_share_a_connection_and_leave_nothing(world):
     target = "paas@127.0.0.1"
     master = subprocess.Popen([*base, "-o", "ControlMaster=yes", "-N", target])
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not control.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(25):
-            done = subprocess.run([*base, target, "version"], capture_output=True, timeout=20)
+            done = subprocess.run([*base, target, "version"], capture_output=True, timeout=60)
             assert done.stdout == b"paas 0.1.0\n"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(os.listdir("/proc/self/fd")) > before and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(os.listdir("/proc/self/fd")) <= before
     finally:
         master.terminate()
-        master.wait(10)
+        master.wait(60)
 
 
 def test_forwarding_is_refused(world):
     argv = world.ssh_argv()
     port = world.settings.ssh_port
     argv[1:1] = ["-W", f"127.0.0.1:{port}"]
-    done = subprocess.run(argv, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
+    done = subprocess.run(argv, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode != 0
     assert b"forwarding failed" in done.stderr
     argv = world.ssh_argv("version")
     argv[1:1] = ["-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1"]
-    assert subprocess.run(argv, capture_output=True, timeout=20).returncode == 255
+    assert subprocess.run(argv, capture_output=True, timeout=60).returncode == 255
 
 
 def test_agent_environment_and_subsystems_are_refused(world):
     argv = world.ssh_argv("words")
     argv[1:1] = ["-A", "-o", "SetEnv=LD_PRELOAD=/tmp/x.so"]
-    assert subprocess.run(argv, capture_output=True, timeout=20).returncode == 0
+    assert subprocess.run(argv, capture_output=True, timeout=60).returncode == 0
     assert "LD_PRELOAD" not in os.environ
     argv = world.ssh_argv("sftp")
     argv.insert(1, "-s")
-    done = subprocess.run(argv, capture_output=True, timeout=20)
+    done = subprocess.run(argv, capture_output=True, timeout=60)
     assert done.returncode == 255
     assert b"subsystem request failed" in done.stderr
 
@@ -258,13 +261,13 @@ def test_a_removed_key_stops_working_on_open_connections(world):
     control = world.directory / "control"
     base = world.ssh_argv()[:-1]
     base[1:1] = ["-o", f"ControlPath={control}", "-o", "ControlMaster=auto"]
-    base[1:1] = ["-o", "ControlPersist=20"]
+    base[1:1] = ["-o", "ControlPersist=120"]
     target = "paas@127.0.0.1"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    assert subprocess.run([*base, target, "version"], timeout=20, **quiet).returncode == 0
+    assert subprocess.run([*base, target, "version"], timeout=60, **quiet).returncode == 0
     world.keys.clear()
-    done = subprocess.run([*base, target, "version"], capture_output=True, timeout=20)
-    subprocess.run([*base, "-O", "exit", target], timeout=20, **quiet)
+    done = subprocess.run([*base, target, "version"], capture_output=True, timeout=60)
+    subprocess.run([*base, "-O", "exit", target], timeout=60, **quiet)
     assert done.returncode == 77
     assert b"this key was removed" in done.stderr
 
@@ -274,6 +277,6 @@ def test_the_host_key_stays_and_is_private(world):
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     scan = ["ssh-keyscan", "-p", str(world.settings.ssh_port), "127.0.0.1"]
-    found = subprocess.run(scan, capture_output=True, text=True, timeout=20)
+    found = subprocess.run(scan, capture_output=True, text=True, timeout=60)
     public = subprocess.run(["ssh-keygen", "-yf", path], capture_output=True, text=True)
     assert public.stdout.split()[1] in found.stdout

@@ -25,8 +25,8 @@ HELLO = b"SSH-2.0-test\r\n"
 
 
 def stranger(world):
-    client = socket.create_connection(("127.0.0.1", world.settings.ssh_port), timeout=20)
-    client.settimeout(20)
+    client = socket.create_connection(("127.0.0.1", world.settings.ssh_port), timeout=60)
+    client.settimeout(60)
     return client
 
 
@@ -57,7 +57,7 @@ def test_a_packet_that_claims_too_much_costs_nothing(world, length):
         with contextlib.suppress(OSError):
             for _ in range(64):
                 client.sendall(b"\0" * 65536)
-        assert is_closed(client, 10)
+        assert is_closed(client, 25)
     assert memory() - before < 20 << 20
     assert time.process_time() - used < 3
     assert world.ssh("version").returncode == 0
@@ -68,7 +68,7 @@ def test_those_who_do_not_speak_ssh_are_dropped_at_once(world, line):
     with stranger(world) as client:
         with contextlib.suppress(OSError):
             client.sendall(line)
-        assert is_closed(client, 10)
+        assert is_closed(client, 25)
 
 
 def test_a_silent_client_is_dropped_after_the_grace(world, monkeypatch):
@@ -76,7 +76,7 @@ def test_a_silent_client_is_dropped_after_the_grace(world, monkeypatch):
     clients = [stranger(world) for _ in range(3)]
     clients[1].sendall(HELLO)
     clients[2].sendall(b"SSH-")
-    assert all(is_closed(client, 10) for client in clients)
+    assert all(is_closed(client, 25) for client in clients)  # of the 30 s it would be
 
 
 def test_a_client_that_trickles_is_dropped_after_the_grace(world, monkeypatch):
@@ -85,10 +85,10 @@ def test_a_client_that_trickles_is_dropped_after_the_grace(world, monkeypatch):
         client.sendall(HELLO)
         started = time.monotonic()
         with pytest.raises(OSError):
-            while time.monotonic() - started < 15:
+            while time.monotonic() - started < 25:
                 client.sendall(b"\0")
                 time.sleep(0.1)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25  # of the 30 s it would be
 
 
 def test_half_open_connections_lock_nobody_out(world):
@@ -104,7 +104,7 @@ def test_half_open_connections_lock_nobody_out(world):
 def test_after_too_many_keys_the_connection_ends(world):
     keys = [paramiko.RSAKey.generate(2048) for _ in range(2)]
     client = paramiko.Transport(("127.0.0.1", world.settings.ssh_port))
-    client.start_client(timeout=20)
+    client.start_client(timeout=60)
     tried = 0
     with pytest.raises((paramiko.SSHException, EOFError)):
         while tried < 20:
@@ -120,7 +120,7 @@ def test_after_too_many_keys_the_connection_ends(world):
 
 def test_passwords_and_questions_are_not_taken(world):
     client = paramiko.Transport(("127.0.0.1", world.settings.ssh_port))
-    client.start_client(timeout=20)
+    client.start_client(timeout=60)
     with pytest.raises(paramiko.BadAuthenticationType) as caught:
         client.auth_password("paas", "secret")
     assert caught.value.allowed_types == ["publickey"]
@@ -129,9 +129,9 @@ def test_passwords_and_questions_are_not_taken(world):
 
 def test_nothing_opens_before_the_login(world):
     client = paramiko.Transport(("127.0.0.1", world.settings.ssh_port))
-    client.start_client(timeout=20)
+    client.start_client(timeout=60)
     with pytest.raises(paramiko.ChannelException):
-        client.open_session(timeout=10)
+        client.open_session(timeout=60)
     client.close()
 
 
@@ -146,33 +146,33 @@ def admin_client(world):
 
 def test_a_client_that_ignores_its_window_is_cut_off(world):
     client = admin_client(world)
-    channel = client.open_session(timeout=10)
+    channel = client.open_session(timeout=60)
     channel.exec_command("wait")
-    assert world.seen.get(timeout=10) == "waiting"
+    assert world.seen.get(timeout=60) == "waiting"
     before = memory()
     with pytest.raises((OSError, EOFError, paramiko.SSHException)):
         for _ in range(4000):
             channel.out_window_size = 1 << 30
             channel.send(b"x" * 30_000)
-    assert world.seen.get(timeout=10) == "cancelled"
+    assert world.seen.get(timeout=60) == "cancelled"
     assert memory() - before < 40 << 20
     client.close()
 
 
 def test_a_connection_has_ten_channels_at_most(world):
     client = admin_client(world)
-    channels = [client.open_session(timeout=10) for _ in range(10)]
+    channels = [client.open_session(timeout=60) for _ in range(10)]
     with pytest.raises(paramiko.ChannelException):
-        client.open_session(timeout=10)
+        client.open_session(timeout=60)
     assert len(channels) == 10
     client.close()
 
 
 def test_a_channel_runs_one_command(world):
     client = admin_client(world)
-    channel = client.open_session(timeout=10)
+    channel = client.open_session(timeout=60)
     channel.exec_command("wait")
-    assert world.seen.get(timeout=10) == "waiting"
+    assert world.seen.get(timeout=60) == "waiting"
     with pytest.raises(paramiko.SSHException):
         channel.exec_command("version")
     assert len(world.calls) == 1
@@ -181,7 +181,7 @@ def test_a_channel_runs_one_command(world):
 
 def test_data_without_a_command_waits_within_the_window(world):
     client = admin_client(world)
-    channel = client.open_session(timeout=10)
+    channel = client.open_session(timeout=60)
     channel.sendall(b"x" * 100_000)
     channel.exec_command("count")
     channel.shutdown_write()
@@ -192,7 +192,7 @@ def test_data_without_a_command_waits_within_the_window(world):
 @pytest.mark.parametrize("rows", [0, 0xFFFFFFFF])
 def test_absurd_terminal_sizes_are_bounded(world, rows):
     client = admin_client(world)
-    channel = client.open_session(timeout=10)
+    channel = client.open_session(timeout=60)
     channel.get_pty("xterm", width=rows, height=rows)
     channel.exec_command("terminal")
     assert channel.recv(100).startswith(b"True 24x80" if not rows else b"True 4096x4096")
@@ -204,7 +204,7 @@ def test_strangers_leave_no_thread_behind(world):
     clients = [stranger(world) for _ in range(20)]
     for client in clients:
         client.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert threading.active_count() <= before
@@ -214,7 +214,7 @@ def test_strangers_write_nothing_to_the_log(world, caplog):
     caplog.set_level(logging.INFO)
     with stranger(world) as client:
         client.sendall(b"nonsense\x1b[31m\r\n")
-        assert is_closed(client, 10)
+        assert is_closed(client, 25)
     assert "nonsense" not in caplog.text
 
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paas.model.certificate import self_signed
@@ -46,8 +46,9 @@ class Rsyslog:
         until(self._listens)
 
     def _listens(self) -> bool:
+        datagrams = f":{self.port:04X} " in Path("/proc/net/udp").read_text()
         with socket.socket() as probe:
-            return probe.connect_ex((self.address, self.port)) == 0
+            return datagrams and probe.connect_ex((self.address, self.port)) == 0
 
     def stop(self) -> None:
         """It writes what it has, and ends."""
@@ -119,15 +120,13 @@ def tls_receiver(root: Path) -> Iterator[tuple[int, Path, bytearray]]:
     came = bytearray()
 
     def serve() -> None:
-        while True:
-            try:
-                with context.wrap_socket(listener.accept()[0], server_side=True) as one:
+        with suppress(OSError):
+            while True:
+                plain = listener.accept()[0]
+                # who does not trust it hangs up
+                with suppress(OSError), context.wrap_socket(plain, server_side=True) as one:
                     while data := one.recv(65536):
                         came.extend(data)
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()

@@ -150,6 +150,13 @@ def test_our_own_log_is_followed_when_it_rotates(settings: Settings):
     assert [one.split()[1] for one in sink.texts] == [str(number) for number in range(200)]
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the rest of a line takes to come, it is waited for."""
+    monkeypatch.setattr(reading_module, "UNFINISHED_S", 3600.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_parts_wait_for_the_rest_of_their_line(logs: Logs):
     path = logs.directory("blog") / "web.1.aaaaaaaaaa.log"
     entry(path, "be", "P")
@@ -171,6 +178,7 @@ def test_the_last_words_come_once_nothing_is_added(logs: Logs):
     assert sink.take() == []
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_streams_within_one_another_are_put_together_after_a_restart(logs: Logs):
     path = logs.directory("blog") / "web.1.aaaaaaaaaa.log"
     sink = Sinkhole(logs)
