@@ -155,7 +155,7 @@ def test_mount_system_calls_are_made_only_by_the_image_room_and_the_doctors_tria
     assert not offenders
 
 
-LOWEST = ("command", "console", "errors", "priority", "settings")
+LOWEST = ("command", "console", "errors", "polling", "priority", "settings")
 
 
 def test_what_quickstart_imports_is_the_standard_library_and_the_lowest_floors() -> None:
