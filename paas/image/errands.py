@@ -121,4 +121,6 @@ class Errands:
         if self._child is None:
             argv = (*self._argv, str(PROGRAM))
             self._child = self._runner.spawn(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if self._stopped:  # while it was being started: stop found nobody to end
+                self._child.kill()
         return self._child

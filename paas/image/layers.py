@@ -266,22 +266,24 @@ class Layers:
     def _rewrite(self, old: Record, new: Record, needs: Record | None = None) -> bool:
         """Replace a layer's record in one step, unless it (or the one it needs) has changed."""
         home = self._checked(old.layer.id)
-        draft = records.draft(home, new)
-        try:
-            with self.holds.lock:
-                now = self._records.get
-                if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
-                    return False
-                used = self.used_at(old.layer.id)
-                os.utime(draft, (used, used))
-                failpoint("merge.record")
-                draft.rename(home / records.NAME)
-                self._records.put(new)
-        finally:
-            draft.unlink(missing_ok=True)
-        failpoint("merge.recorded")
-        durable.sync_directory(home)
-        return True
+        with suppress(FileNotFoundError):  # it goes meanwhile
+            draft = records.draft(home, new)
+            try:
+                with self.holds.lock:
+                    now = self._records.get
+                    if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
+                        return False
+                    used = self.used_at(old.layer.id)
+                    os.utime(draft, (used, used))
+                    failpoint("merge.record")
+                    draft.rename(home / records.NAME)
+                    self._records.put(new)
+            finally:
+                draft.unlink(missing_ok=True)
+            failpoint("merge.recorded")
+            durable.sync_directory(home)
+            return True
+        return False
 
     # -- removing ------------------------------------------------------------------
 

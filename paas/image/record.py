@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,10 @@ def draft(home: Path, record: Record) -> Path:
 def drafts(home: Path) -> list[Path]:
     """Drafts in a layer's directory that nobody can still be about to put in place."""
     before = time.time() - DRAFT_S
-    found = (path for path in home.iterdir() if DRAFT.fullmatch(path.name))
-    return [path for path in found if path.lstat().st_mtime < before]
+    with suppress(FileNotFoundError):  # the layer goes meanwhile, or a draft takes its place
+        found = (path for path in home.iterdir() if DRAFT.fullmatch(path.name))
+        return [path for path in found if path.lstat().st_mtime < before]
+    return []
 
 
 class Records:

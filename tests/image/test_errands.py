@@ -5,11 +5,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from paas.command import Runner
+from paas.command import Child, Runner
 from paas.errors import PaasError
 from paas.image.digest import digest
 from paas.image.durable import remove_tree
@@ -117,13 +119,48 @@ def test_errands_can_be_ended_from_another_thread(tmp_path: Path):
     with (tmp_path / "big" / "file").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, 8 << 30)  # takes many seconds to read
     with Errands(Runner()) as errands:
-        threading.Timer(0.5, errands.stop).start()
-        began = time.monotonic()
+        assert errands.measure(tmp_path / "big").entries == 2
+
+        def stop() -> None:
+            assert errands._child is not None
+            until_open(errands._child.pid, tmp_path / "big" / "file")
+            errands.stop()
+
+        thread = threading.Thread(target=stop)
+        thread.start()
         with pytest.raises(PaasError, match="has ended"):
             errands.digest(tmp_path / "big", 0)
-        assert time.monotonic() - began < 60
+        thread.join()
         with pytest.raises(PaasError, match="over"):
             errands.measure(tmp_path)
+
+
+def until_open(pid: int, path: Path) -> None:
+    """Wait until a process has a file open."""
+    deadline = time.monotonic() + 60
+    while path not in opened(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def opened(pid: int) -> Iterator[Path]:
+    """The files a process has open; one may be closed while it is looked at."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield descriptor.readlink()
+
+
+def test_a_child_that_was_just_being_started_is_ended_too(tmp_path: Path):
+    class Stopping(Runner):
+        """Errands are ended while their child is started."""
+
+        def spawn(self, *argv: Any, **options: Any) -> Child:
+            child = super().spawn(*argv, **options)
+            errands.stop()
+            return child
+
+    with Errands(Stopping()) as errands, pytest.raises(PaasError, match="has ended"):
+        errands.measure(tmp_path)
 
 
 def test_the_child_has_low_priority_and_ends_with_the_block(tmp_path: Path):

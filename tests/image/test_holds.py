@@ -1,11 +1,14 @@
 """Layers that somebody needs stay: what is held, leased, touched or whose files others have."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from paas.errors import PaasError
+from paas.image import record
 from paas.image.layers import Layers
 from paas.model.release import Layer
 from paas.settings import Settings
@@ -197,6 +200,23 @@ def test_that_a_layer_was_used_is_remembered_and_not_by_who_only_looks(layers: L
     with layers.leased():
         layers.find("deps")
     assert layers.used_at("deps") > 1e9
+
+
+def test_a_layer_may_go_while_others_look_at_it(layers: Layers, monkeypatch: pytest.MonkeyPatch):
+    """Another app's deploy removes it between two steps of those who tidy."""
+
+    def late(step: Callable[..., object], home: Path, *rest: object) -> object:
+        layers.remove(home.name)
+        return step(home, *rest)
+
+    for name in ("draft", "drafts"):
+        monkeypatch.setattr(record, name, partial(late, getattr(record, name)))
+    make(layers, "first")
+    layers.note_digest("first", "sha256:x")
+    assert layers.record("first") is None
+    make(layers, "second")
+    assert layers.strays() == []
+    assert layers.list() == []
 
 
 def test_directories_that_are_no_layers_are_not_listed(layers: Layers, tmp_path: Path):
