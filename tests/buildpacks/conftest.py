@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,12 @@ from tests.buildpacks.sandbox import Sandbox
 from tests.conftest import own_settings
 
 DETECTS = "#!/bin/sh\necho Yes\n"
+ROOTS: list[Path] = []
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Compilers and registries take long, and longest where others work beside them."""
+    item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +34,17 @@ def build_root() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(build_root) -> Iterator[Sandbox]:
+def sandbox(build_root) -> Sandbox:
     root = Path(tempfile.mkdtemp(prefix="paas-buildpacks-", dir=roomy_place()))
     root.chmod(0o755)
-    yield Sandbox(root, build_root)
-    shutil.rmtree(root, ignore_errors=True)
+    ROOTS.append(root)
+    return Sandbox(root, build_root)
+
+
+def pytest_sessionfinish() -> None:
+    """Delete the sandboxes: some minutes' work, which must not count as the last test's time."""
+    while ROOTS:
+        shutil.rmtree(ROOTS.pop(), ignore_errors=True)
 
 
 def roomy_place() -> str:

@@ -300,29 +300,27 @@ class Sandbox:
     @contextmanager
     def serving(self, built: Built, command: str | None = None) -> Iterator["Site"]:
         """The web process of a build, started as an app's container would, until it listens."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         command = command or built.build["processes"]["web"]
-        child = self.start(
-            ["/.paas/launch", command],
-            built.layers,
-            self.fresh("upper"),
-            config=self.fresh("config"),
-            cache=self.fresh("cache"),
-            result=self.fresh("result"),
-            environment={
-                **built.build["environment"],
-                "PORT": str(port),
-                "MEMORY_AVAILABLE": "512",
-            },
-            stack=self.stack[-1:],
-        )
-        try:
-            wait_listening(child, port)
-            yield Site(port, child)
-        finally:
-            end(child)
+        with held_port() as port:
+            child = self.start(
+                ["/.paas/launch", command],
+                built.layers,
+                self.fresh("upper"),
+                config=self.fresh("config"),
+                cache=self.fresh("cache"),
+                result=self.fresh("result"),
+                environment={
+                    **built.build["environment"],
+                    "PORT": str(port),
+                    "MEMORY_AVAILABLE": "512",
+                },
+                stack=self.stack[-1:],
+            )
+            try:
+                wait_listening(child, port)
+                yield Site(port, child)
+            finally:
+                end(child)
 
     def remove(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
@@ -340,7 +338,7 @@ class Site:
             f"http://127.0.0.1:{self.port}{path}", headers=headers or {}
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return Answer(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())
@@ -355,8 +353,17 @@ class Answer:
     body: bytes
 
 
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A port that the kernel gives to nobody else for the block; a server may listen on it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
 def wait_listening(child: subprocess.Popen, port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -380,7 +387,7 @@ def end(child: subprocess.Popen) -> str:
     """Kill the whole namespace and return what it had said."""
     if child.poll() is None:
         send(child, signal.SIGKILL)
-    return child.communicate(timeout=10)[0].decode(errors="replace")
+    return child.communicate(timeout=60)[0].decode(errors="replace")
 
 
 def files_of(source: Path | dict[str, str | bytes]) -> dict[str, bytes]:

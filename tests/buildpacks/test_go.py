@@ -63,7 +63,7 @@ def test_a_module_is_built_to_a_static_program_and_served(sandbox):
         assert site.get().body == b"Hello from Go\n"
         assert site.get("/commit").body == b"0" * 40 + b"\n"
         send(site.process, signal.SIGTERM)
-        assert site.process.wait(timeout=10) != 0
+        assert site.process.wait(timeout=60) != 0
 
 
 def test_a_second_build_downloads_nothing_and_compiles_what_changed(sandbox):

@@ -83,14 +83,14 @@ def test_a_signal_reaches_the_app_itself(sandbox, command):
     )
     assert child.stdout.readline() == b"up\n"
     send(child, signal.SIGTERM)
-    output, _ = child.communicate(timeout=10)
+    output, _ = child.communicate(timeout=60)
     assert (output, child.returncode) == (b"told\n", 5)
 
 
 TIMER = """
 import subprocess, time
 best = 9
-for _ in range(10):
+for _ in range(50):
     began = time.perf_counter()
     subprocess.run(["/.paas/launch", "true"])
     best = min(best, time.perf_counter() - began)

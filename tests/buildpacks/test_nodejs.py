@@ -15,7 +15,7 @@ def test_express_is_served_by_its_start_script(sandbox):
     with sandbox.serving(built) as site:
         assert site.get().body == b"Hello from Express\n"
         send(site.process, signal.SIGTERM)
-        assert site.process.wait(timeout=10) == 0
+        assert site.process.wait(timeout=60) == 0
 
 
 def test_the_runtime_is_a_layer_that_apps_share(sandbox):

@@ -44,7 +44,7 @@ def test_an_app_stops_at_once_when_told(sandbox):
     built = sandbox.build(APPS / "flask")
     with sandbox.serving(built) as site:
         send(site.process, signal.SIGTERM)
-        output = site.process.communicate(timeout=10)[0].decode()
+        output = site.process.communicate(timeout=60)[0].decode()
     assert "Handling signal: term" in output
 
 

@@ -96,7 +96,7 @@ def test_streamlit_answers_with_its_page_and_opens_its_websocket(sandbox):
 def upgrade(port, path):
     """The first bytes of the answer to a request for a websocket."""
     key = base64.b64encode(os.urandom(16)).decode()
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\n"
             f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"

@@ -48,7 +48,7 @@ def test_sinatra_is_served_with_the_gems_of_the_repository(sandbox, app):
     with sandbox.serving(made) as site:
         assert site.get().body == b"Hello from Ruby\n"
         send(site.process, signal.SIGTERM)
-        site.process.wait(timeout=20)
+        site.process.wait(timeout=60)
 
 
 def test_a_change_of_source_installs_no_gem(sandbox, app):

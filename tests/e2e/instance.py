@@ -265,7 +265,7 @@ class Repository:
             env=self.environment,
             capture_output=True,
             check=check,
-            timeout=300,
+            timeout=1800,
         )
 
     def write(self, files: dict[str, str]) -> None:

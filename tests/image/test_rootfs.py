@@ -13,6 +13,7 @@ from paas.image.layers import Layers
 from paas.image.scratch import Scratch
 from paas.model.container import SAME_IDS, Mount
 from paas.settings import Settings
+from tests.faults.traces import backing_files
 
 
 @pytest.fixture
@@ -198,8 +199,7 @@ def test_scratch_filesystems_are_found_by_container_and_leave_nothing(settings: 
     restarted.remove("aaaaaaaaaa")
     assert restarted.found() == set()
     assert str(root) not in Path("/proc/self/mounts").read_text()
-    loops = Path("/sys/block").glob("loop*/loop/backing_file")
-    assert not any(str(root) in path.read_text() for path in loops)
+    assert not any(str(root) in file for file in backing_files())
 
 
 def test_an_empty_scratch_filesystem_takes_almost_no_disk(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from tests.e2e.instance import Instance, Repository
 from tests.languages import cnb
 
 # the first of them waits for the lifecycle to be built
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 APP = {"page.txt": "hello", "tool-version": "1.1", "secret.txt": "not for builds"}
 
 

@@ -13,6 +13,9 @@ from tests.buildpacks.sandbox import APPS, REPOSITORY, Sandbox
 from tests.e2e.instance import Instance
 from tests.languages.growing import GROWTHS
 
+# three builds each, with what compilers and registries take beside others' work
+pytestmark = pytest.mark.timeout(1800)
+
 
 class Case:
     """A sample app: its folder, a change of source, what only a first push says, a package."""

@@ -22,8 +22,9 @@ repository.FOLDER, repository.PACK = place + "/repository", place + "/pack"
 repository.OBJECTS = place + "/objects"
 archive.SPOOL = place + "/spool"
 verbs.RESULT, verbs.OPTIONS = place, place + "/options.json"
-if json.load(open(verbs.OPTIONS)).get("impatient"):  # and what is near may be asked
-    download.SILENCE_S, download.WINDOW_S = 1, 1.0
+near = json.load(open(verbs.OPTIONS)).get("near")
+if near is not None:  # what is near may be asked, with a patience of the test's own
+    vars(download).update(near)
     for module in (download, remote, submodules):
         module.refuse_inward = lambda host, port: None
 sys.exit(command.main(sys.argv[3:]))

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import http.server
+import itertools
 import threading
 import time
 
@@ -36,17 +37,17 @@ class Odd(http.server.BaseHTTPRequestHandler):
         self.wfile.write(TAR)
 
     def silent(self) -> None:
-        time.sleep(5)
+        self.rfile.read(1)  # there is nothing until the other end has left
 
     def stops(self) -> None:
         self.head()
         self.wfile.write(TAR[:600])
         self.wfile.flush()
-        time.sleep(5)
+        self.silent()
 
     def trickles(self) -> None:
         self.head()
-        for byte in TAR[:40]:
+        for byte in itertools.cycle(TAR[:40]):
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             time.sleep(0.1)
@@ -80,27 +81,28 @@ def server():
 
 
 WORDS = {
-    "silent": "nothing came for 1 s",
-    "stops": "nothing came for 1 s",
-    "trickles": "comes too slowly",
-    "short": "ended early",
-    "endless": "larger than 8 MiB",
-    "private": "the server answers 401",
+    "silent": ("nothing came for 1 s", {"SILENCE_S": 1}),
+    "stops": ("nothing came for 1 s", {"SILENCE_S": 1}),
+    "trickles": ("comes too slowly", {"WINDOW_S": 1}),
+    "short": ("ended early", {}),
+    "endless": ("larger than 8 MiB", {}),
+    "private": ("the server answers 401", {}),
 }
 
 
 @pytest.mark.parametrize("what", WORDS)
 def test_a_server_that_does_not_deliver_is_told_and_left(reader, server, what):
-    assert WORDS[what] in reader.refusal(b"", url=f"{server}/{what}", impatient=True)
+    words, near = WORDS[what]
+    assert words in reader.refusal(b"", url=f"{server}/{what}", near=near)
 
 
 def test_a_login_goes_to_its_host_and_not_along_with_a_redirect(reader, server):
     login = {"host": "127.0.0.1", "username": "ann", "password": "secret"}
-    found = reader.archive(b"", url=f"{server}/private", login=login, impatient=True)
+    found = reader.archive(b"", url=f"{server}/private", login=login, near={})
     assert "run.sh" in reader.files(found["commit"])
     pair = base64.b64encode(b"ann:secret").decode()
     assert SEEN[-2:] == [("/private", f"Basic {pair}"), ("/whole", None)]
 
 
-def test_without_impatience_what_is_near_is_not_asked(reader, server):
+def test_what_is_near_is_not_asked(reader, server):
     assert "leads to 127.0.0.1" in reader.refusal(b"", url=f"{server}/whole")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.buildpacks.sandbox import held_port
 from tests.e2e.world import AUTHOR
 from tests.sources.conftest import Reader
 
@@ -25,21 +26,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, WEB, folder, str(port)])
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/git"
-    server.kill()
-    server.wait()
+    with held_port() as port:
+        server = subprocess.Popen([sys.executable, WEB, folder, str(port)])
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/git"
+        server.kill()
+        server.wait()
 
 
 class Theirs:
@@ -78,7 +77,7 @@ class Theirs:
 def fetch(reader: Reader, url: str, **changes: Any) -> dict[str, Any]:
     options = {
         "url": url, "ref": "", "have": {}, "known": "", "shallow": "", "submodule_hosts": None,
-        "logins": [], "bytes": 8 << 20, "entries": 2000, "impatient": True,
+        "logins": [], "bytes": 8 << 20, "entries": 2000, "near": {},
     }  # fmt: skip
     return reader.run("fetch", {**options, **changes})
 
