@@ -5,10 +5,10 @@ import os
 import shutil
 import tarfile
 import urllib.error
-import urllib.request
 from typing import Any
 
 from lifecycle import say
+from lifecycle.download import download
 from lifecycle.say import Failure
 
 from java import projects, version
@@ -26,7 +26,6 @@ KNOWN = {
     projects.JETTY: "9cf9f6fa660f85277e83cfb44c4bbfb1b707e89700a78c33f79880f74ce26bcf",
     projects.WEBAPP_RUNNER: "aa714af1a55b45c9f39eccb48e98ac2efeccf4350bc20426cbf5ecf3d81ae9ea",
 }
-TIMEOUT_S = 30.0
 
 
 def maven(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
@@ -65,8 +64,7 @@ def repository(variables: dict[str, str]) -> str:
 
 def fetch(address: str, path: str, what: str, remedy: str) -> None:
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
-            shutil.copyfileobj(answer, file)
+        download(address, path)
     except urllib.error.HTTPError as error:
         raise Failure(f"there is no {what} in {address}", remedy) from error
     except OSError as error:

@@ -1,13 +1,12 @@
 """Ruby itself: Debian's, or an archive as Heroku's buildpack has them."""
 
 import os
-import shutil
 import tarfile
 import urllib.error
-import urllib.request
 from typing import Any
 
 from lifecycle import child, debian, say
+from lifecycle.download import download
 from lifecycle.say import Failure
 
 from ruby import manifest
@@ -17,7 +16,6 @@ MIRROR = "RUBY_MIRROR_URL"
 SERVER = "https://heroku-buildpack-ruby.s3.us-east-1.amazonaws.com"
 FOLDER = ".heroku/ruby"
 RUBY = f"/app/{FOLDER}"
-TIMEOUT_S = 30.0
 
 
 def planned(wanted: Ruby, config: dict[str, str]) -> list[dict[str, Any]]:
@@ -49,8 +47,7 @@ def install(source: str, cache: str, variables: dict[str, str], plan: dict[str, 
     os.makedirs(RUBY, exist_ok=True)
     path = f"{RUBY}.tgz"
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
-            shutil.copyfileobj(answer, file)
+        download(address, path)
         with tarfile.open(path) as archive:
             archive.extractall(RUBY, filter="tar")
     except (OSError, tarfile.TarError) as error:

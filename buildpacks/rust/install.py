@@ -10,10 +10,10 @@ import shutil
 import tarfile
 import tomllib
 import urllib.error
-import urllib.request
 from typing import Any
 
 from lifecycle import say
+from lifecycle.download import download
 from lifecycle.say import Failure
 
 from rust import manifest
@@ -23,7 +23,7 @@ RUST = f"/app/{FOLDER}"
 SERVER = "RUSTUP_DIST_SERVER"
 DEFAULT_SERVER = "https://static.rust-lang.org"
 COMPONENTS = ("rustc", "rust-std", "cargo")
-TIMEOUT_S = 30.0
+CHANNEL = "/tmp/channel.toml"
 
 
 def runtime(source: str, cache: str, variables: dict[str, str], plan: dict[str, Any]) -> None:
@@ -42,8 +42,9 @@ def channel(server: str, wanted: str) -> dict[str, Any]:
     name, _, date = wanted.partition("-")
     address = f"{server}/dist/{date + '/' if date else ''}channel-rust-{name}.toml"
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
-            return tomllib.loads(answer.read().decode())
+        download(address, CHANNEL)
+        with open(CHANNEL, "rb") as file:
+            return tomllib.load(file)
     except (OSError, ValueError) as error:
         raise Failure(
             f"Rust {wanted} could not be had from {server}: {reason(error)}",
@@ -68,15 +69,14 @@ def component(document: dict[str, Any], name: str, server: str) -> None:
         raise Failure(f"this Rust has no {name} for {target}", "ask for another version") from error
     path = f"/app/.heroku/{name}.tar.xz"
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    download(address.replace(DEFAULT_SERVER, server, 1), path, digest)
+    fetch(address.replace(DEFAULT_SERVER, server, 1), path, digest)
     unpack(path, f"/app/.heroku/{name}")
     os.unlink(path)
 
 
-def download(address: str, path: str, digest: str) -> None:
+def fetch(address: str, path: str, digest: str) -> None:
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
-            shutil.copyfileobj(answer, file)
+        download(address, path)
     except OSError as error:
         raise Failure(f"{address} could not be fetched: {reason(error)}", "push again") from error
     with open(path, "rb") as file:

@@ -18,7 +18,7 @@ from paas.platform import Platform
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # a build waits no longer for what only saves space
+PATIENCE_S = 5.0  # a build waits no longer for what only saves space
 
 
 @contextmanager
