@@ -34,6 +34,11 @@ def slot_of(process: str, index: int) -> Slot:
     return Slot(0 if process == WEB else 1, process, index)
 
 
+def place(container: Container) -> Slot:
+    """The slot that a container was started for."""
+    return slot_of(container.spec.process, container.spec.index)
+
+
 def wanted(platform: Platform, app: App, release: Release) -> list[Slot]:
     """Every slot that should run for a release, web first; none while the app is stopped."""
     if platform.store.apps.get(app.name).stopped:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 
 from paas.console import Console
 from paas.deploy import boot, fleet, policies, retire, route
-from paas.deploy.boot import WEB, Slot
+from paas.deploy.boot import WEB, Slot, place
 from paas.errors import PaasError
 from paas.model.app import App
 from paas.model.check import Mode
@@ -27,8 +27,8 @@ def room_made(
     """End what must not run beside the fresh slots, for the time of the block and after."""
     present = fleet.in_service(platform, app)
     alone = {slot for slot in fresh if policies.mode(platform, app, slot.process) is Mode.DISABLED}
-    leaving = [one for one in present if slot_of(one) in alone]
-    empty = alone | ({*fresh} - {slot_of(one) for one in present})
+    leaving = [one for one in present if place(one) in alone]
+    empty = alone | ({*fresh} - {place(one) for one in present})
     serves = any(one.spec.process == WEB for one in leaving)
     with (
         fleet.reserved(app, [slot.name for slot in empty]),
@@ -40,12 +40,8 @@ def room_made(
             yield
         except BaseException:
             if leaving:
-                bring_back(platform, app, [slot_of(one) for one in leaving])
+                bring_back(platform, app, [place(one) for one in leaving])
             raise
-
-
-def slot_of(container: Container) -> Slot:
-    return boot.slot_of(container.spec.process, container.spec.index)
 
 
 def dismiss(platform: Platform, app: App, leaving: Sequence[Container], console: Console) -> None:

@@ -18,7 +18,6 @@ from paas.deploy import (
     moving,
     prune,
     retire,
-    roll,
     route,
     shared,
     volumes,
@@ -93,7 +92,7 @@ def dismissed(platform: Platform, app: App) -> list[Container]:
     release = platform.store.releases.current(app)
     present = fleet.in_service(platform, app)
     wanted = set(boot.wanted(platform, app, release)) if release else set()
-    kept = [one for one in present if roll.place(one) in wanted]
+    kept = [one for one in present if boot.place(one) in wanted]
     if len(kept) != len(present):
         fleet.install(platform, app, [one.id for one in kept])
     return [one for one in present if one not in kept]

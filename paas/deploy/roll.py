@@ -22,7 +22,7 @@ from paas.deploy import (
     route,
     telling,
 )
-from paas.deploy.boot import WEB, Slot
+from paas.deploy.boot import WEB, Slot, place
 from paas.deploy.release import manifest_of
 from paas.errors import PaasError
 from paas.failpoints import failpoint
@@ -210,10 +210,6 @@ def divide(
     kept = [one for one in present if place(one) in wanted and place(one) not in fresh]
     ids = {one.id for one in kept}
     return kept, [one for one in present if one.id not in ids]
-
-
-def place(container: Container) -> Slot:
-    return boot.slot_of(container.spec.process, container.spec.index)
 
 
 def missing(platform: Platform, app: App, release: Release) -> list[Slot]:

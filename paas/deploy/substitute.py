@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from paas.console import silent
-from paas.deploy import crashes, fleet, policies, roll
+from paas.deploy import boot, crashes, fleet, policies, roll
 from paas.deploy.notes import noted
 from paas.deploy.pipeline import deployed, operation
 from paas.model.app import App
@@ -36,7 +36,7 @@ def substitute(platform: Platform, container: Container, words: str) -> None:
         platform.logs.append(app.name, f"{name} {words}; replacing it")
         with noted(platform, app.name, ACTOR, "restart", f"{name} {words}: replaced"):
             current = deployed(platform, app)
-            roll.roll(platform, app, current, [roll.place(container)], console)
+            roll.roll(platform, app, current, [boot.place(container)], console)
         count(platform, app, container, before)
 
 

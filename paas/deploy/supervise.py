@@ -155,8 +155,7 @@ class Supervisor:
         delay_s = self._failed(app, container, ends.describe(container))
         route.publish(platform, app)
         if delay_s is not None:
-            slot = boot.slot_of(container.spec.process, container.spec.index)
-            self._expect(app, slot, delay_s)
+            self._expect(app, boot.place(container), delay_s)
 
     def _failed(self, app: App, container: Container, words: str) -> float | None:
         """Remember and tell a failure; seconds until the next start, None when there is none."""
