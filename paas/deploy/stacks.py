@@ -12,7 +12,7 @@ from paas.deploy import policies
 from paas.deploy.images import catalogue
 from paas.errors import PaasError
 from paas.image import opaque
-from paas.image.debian import MOUNT_POINTS
+from paas.image.furnishing import MOUNT_POINTS
 from paas.model.app import App
 from paas.model.container import APP_UID, ExitStatus
 from paas.model.release import Image, Layer
