@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.e2e.instance import end_group
+
 
 def push(world, source, *refs, app="blog", check=False):
     return world.git("push", world.remote(app), *(refs or ("main",)), cwd=source, check=check)
@@ -147,8 +149,7 @@ def test_a_pusher_who_leaves_cancels_the_deploy(world, number):
     )
     while world.seen.get(timeout=60) != "deploying":
         pass
-    os.killpg(client.pid, number)
-    client.wait(60)
+    end_group(client, number)
     assert world.seen.get(timeout=60) == "deploy cancelled"
     assert world.repositories.branches("blog") == {}
     assert world.sessions.wait(60)

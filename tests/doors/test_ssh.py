@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from paas.doors.ssh import transport
+from tests.e2e.instance import end_group
 
 
 def test_a_command_answers_and_its_exit_code_is_carried(world):
@@ -194,10 +195,10 @@ def test_ctrl_c_wakes_a_command_that_reads(world):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_client_that_dies_cancels_its_command(world, number):
-    client = subprocess.Popen(world.ssh_argv("wait"), stdout=subprocess.PIPE)
+    argv = world.ssh_argv("wait")
+    client = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
     assert world.seen.get(timeout=60) == "waiting"
-    client.send_signal(number)
-    client.wait(60)
+    end_group(client, number)
     assert world.seen.get(timeout=60) == "cancelled"
 
 
@@ -229,7 +230,7 @@ def test_commands_share_a_connection_and_leave_nothing(world):
             time.sleep(0.01)
         assert len(os.listdir("/proc/self/fd")) <= before
     finally:
-        master.terminate()
+        master.kill()
         master.wait(60)
 
 

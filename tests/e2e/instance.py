@@ -202,6 +202,23 @@ class Instance:
         )
 
 
+def end_group(child: subprocess.Popen[bytes], number: int) -> int:
+    """Signal a client and what it started until all of it has ended; the client's exit status.
+
+    Once is not always enough: ssh looks for signals and then waits, and one that comes in
+    between is lost (OpenSSH 9.2). The child leads a session of its own.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            return child.wait()
+        assert time.monotonic() < deadline, "it has not ended"
+        child.poll()
+        time.sleep(0.2)
+
+
 @contextmanager
 def running(
     settings: Settings,

@@ -166,7 +166,7 @@ def test_requests_are_found_in_the_log(platform: Instance, front: str, browser: 
         while b"/looked-for" not in line:
             line = following.stdout.readline()
             assert line
-        following.terminate()
+        following.kill()
     entry = json.loads(line)
     assert (entry["app"], entry["method"], entry["path"]) == (front, "GET", "/looked-for")
 

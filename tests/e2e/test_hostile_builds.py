@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.conftest import own_settings
-from tests.e2e.instance import Instance, Repository, running
+from tests.e2e.instance import Instance, Repository, end_group, running
 from tests.e2e.samples import PLAIN
 
 PACKAGE = '{"name": "x", "version": "1.0.0", "scripts": {"start": "node x.js", "build": "%s"}}'
@@ -128,8 +128,7 @@ def test_ctrl_c_cancels_the_build_and_the_same_push_works_again(platform: Instan
     repository.commit(node_app(hang))
     child = start_push(repository)
     until(lambda: sleepers(CANCELLED))
-    os.killpg(child.pid, signal.SIGINT)
-    child.wait(timeout=60)
+    end_group(child, signal.SIGINT)
     until(lambda: not sleepers(CANCELLED))
     wait_for_no_leftovers(platform)
     assert repository.git("ls-remote", "paas").stdout == b""

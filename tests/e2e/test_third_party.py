@@ -1,12 +1,11 @@
 """Other people's buildpacks through the whole platform: fetched, kept, run, updated."""
 
-import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, end_group
 from tests.e2e.samples import SERVER
 from tests.e2e.test_hostile_builds import processes_named, start_push, wait_for_no_leftovers
 from tests.e2e.world import World
@@ -242,8 +241,7 @@ def test_ctrl_c_ends_a_fetch_and_leaves_nothing(platform: Instance, world: World
     while not any("/hangs/" in line for line in world.requests()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert any("/hangs/" in line for line in world.requests())
-    os.killpg(child.pid, signal.SIGINT)
-    assert child.wait(timeout=60) != 0
+    assert end_group(child, signal.SIGINT) != 0
     platform.ok("mirrors:remove", "https://fixed.example/")
     wait_for_no_leftovers(platform)
     assert not standing_in(platform)
