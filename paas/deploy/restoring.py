@@ -117,7 +117,7 @@ class Restoring:
         self._turn_s = turn_s
         self._changed = threading.Condition()
         self._left = Counter(place.app for place in plan.places)  # slots not yet up or tried
-        self._turns = 0
+        self._turns: set[Place] = set()  # those that count as being brought up
         self._under_way: Counter[tuple[str, str]] = Counter()
         self._failed: set[str] = set()
 
@@ -135,7 +135,7 @@ class Restoring:
 
     def _next(self) -> Place | None:
         """The most urgent slot that need not wait; None when there is none, or no turn."""
-        if self._turns >= self._at_once or not self._waiting:
+        if len(self._turns) >= self._at_once or not self._waiting:
             return None
         for place in self._waiting:
             waits = any(self._left[name] for name in self._after.get(place.app, ()))
@@ -151,7 +151,7 @@ class Restoring:
 
     def _begin(self, place: Place) -> None:
         self._waiting.remove(place)
-        self._turns += 1
+        self._turns.add(place)
         self._under_way[place.app, place.slot.process] += 1
         if down := self._failed.intersection(self._after.get(place.app, ())):
             log.warning("%s starts although %s is not up", place.app, ", ".join(sorted(down)))
@@ -161,16 +161,7 @@ class Restoring:
 
     def _bring_up(self, place: Place) -> None:
         """Start one slot; its turn is over when it is up or has been tried, or after a while."""
-        given_back = threading.Event()
-
-        def give_back() -> None:
-            with self._changed:
-                if not given_back.is_set():
-                    given_back.set()
-                    self._turns -= 1
-                    self._changed.notify_all()
-
-        timer = threading.Timer(self._turn_s or 0, give_back)
+        timer = threading.Timer(self._turn_s or 0, self._give_back, (place,))
         timer.daemon = True
         if self._turn_s is not None:
             timer.start()
@@ -181,13 +172,18 @@ class Restoring:
             log.exception("%s of %s could not be started", place.slot.name, place.app)
         finally:
             timer.cancel()
-            with self._changed:  # at once: who waited for this app comes before who is less urgent
-                self._done(place, up=up)
-                give_back()
+            self._done(place, up=up)
+
+    def _give_back(self, place: Place) -> None:
+        with self._changed:
+            self._turns.discard(place)
+            self._changed.notify_all()
 
     def _done(self, place: Place, *, up: bool) -> None:
-        self._under_way[place.app, place.slot.process] -= 1
-        self._left[place.app] -= 1
-        if not up:
-            self._failed.add(place.app)
-        self._changed.notify_all()
+        """At once with its turn: who waited for this app comes before who is less urgent."""
+        with self._changed:
+            self._under_way[place.app, place.slot.process] -= 1
+            self._left[place.app] -= 1
+            if not up:
+                self._failed.add(place.app)
+            self._give_back(place)

@@ -265,25 +265,28 @@ class Layers:
 
     def _rewrite(self, old: Record, new: Record, needs: Record | None = None) -> bool:
         """Replace a layer's record in one step, unless it (or the one it needs) has changed."""
-        home = self._checked(old.layer.id)
-        with suppress(FileNotFoundError):  # it goes meanwhile
-            draft = records.draft(home, new)
-            try:
-                with self.holds.lock:
-                    now = self._records.get
-                    if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
-                        return False
-                    used = self.used_at(old.layer.id)
-                    os.utime(draft, (used, used))
-                    failpoint("merge.record")
-                    draft.rename(home / records.NAME)
-                    self._records.put(new)
-            finally:
-                draft.unlink(missing_ok=True)
-            failpoint("merge.recorded")
-            durable.sync_directory(home)
-            return True
-        return False
+        try:
+            return self._replace(self._checked(old.layer.id), old, new, needs)
+        except FileNotFoundError:  # it goes meanwhile
+            return False
+
+    def _replace(self, home: Path, old: Record, new: Record, needs: Record | None) -> bool:
+        draft = records.draft(home, new)
+        try:
+            with self.holds.lock:
+                now = self._records.get
+                if now(old.layer.id) != old or (needs and now(needs.layer.id) != needs):
+                    return False
+                used = self.used_at(old.layer.id)
+                os.utime(draft, (used, used))
+                failpoint("merge.record")
+                draft.rename(home / records.NAME)
+                self._records.put(new)
+        finally:
+            draft.unlink(missing_ok=True)
+        failpoint("merge.recorded")
+        durable.sync_directory(home)
+        return True
 
     # -- removing ------------------------------------------------------------------
 

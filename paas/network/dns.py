@@ -65,7 +65,7 @@ class Background:
             pid = self.pid()
             if pid is not None and (descriptor := open_process(pid)) is not None:
                 signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-                wait(descriptor, STOP_S)
+                readable([descriptor], STOP_S)
                 os.close(descriptor)
             self.pid_file.unlink(missing_ok=True)
 
@@ -99,7 +99,7 @@ class Background:
             pid = self.pid()
             descriptor = None if pid is None else open_process(pid)
             if descriptor is not None:
-                wait(descriptor, None)
+                readable([descriptor])
                 os.close(descriptor)
             self._restart()
 
@@ -174,8 +174,3 @@ def open_process(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except ProcessLookupError:
         return None
-
-
-def wait(descriptor: int, timeout_s: float | None) -> None:
-    """Wait until the process of a pidfd has ended."""
-    readable([descriptor], timeout_s)

@@ -6,13 +6,14 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from tests.conftest import own_settings
 from tests.e2e.instance import Instance, Repository, end_group, running
 from tests.e2e.samples import PLAIN
+from tests.faults.stage import until
 
 PACKAGE = '{"name": "x", "version": "1.0.0", "scripts": {"start": "node x.js", "build": "%s"}}'
 LOCK = (
@@ -26,41 +27,32 @@ SERVER = (
 INLINE = {**PLAIN, ".buildpacks": "inline\n"}
 # how long what is looked for sleeps: nobody else on the machine does for just as long
 HANGS, LEFT, CANCELLED, TURN = map(str, random.sample(range(10**6, 10**7), 4))
+PATIENCE_S = 120
 
 
 def node_app(build: str) -> dict[str, str]:
     return {"package.json": PACKAGE % build, "package-lock.json": LOCK, "x.js": SERVER}
 
 
+def commands() -> Iterator[tuple[int, bytes]]:
+    """Every process of the machine, and its words, each ended by a zero."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield int(entry.name), (entry / "cmdline").read_bytes()
+
+
 def processes_named(text: str) -> list[int]:
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                told = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            words = told.replace(b"\0", b" ").decode(errors="replace")
-            if text in words and "pytest" not in words and "git" not in words:
-                found.append(int(entry.name))
+    for pid, told in commands():
+        words = told.replace(b"\0", b" ").decode(errors="replace")
+        if text in words and "pytest" not in words and "git" not in words:
+            found.append(pid)
     return found
 
 
 def sleepers(seconds: str) -> list[int]:
     """Those that sleep for so long, and not who will have them sleep."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (entry / "cmdline").read_bytes() == f"sleep\0{seconds}\0".encode():
-                found.append(int(entry.name))
-    return found
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    return [pid for pid, told in commands() if told == f"sleep\0{seconds}\0".encode()]
 
 
 def leftovers(platform: Instance) -> list[str]:
@@ -83,11 +75,11 @@ def test_a_build_that_hangs_is_stopped_at_its_time_limit():
         repository = impatient.repository("hangs")
         repository.commit({**INLINE, "bin/compile": f"#!/bin/sh\nsleep {HANGS}; true\n"})
         child = start_push(repository, stderr=subprocess.PIPE)
-        until(lambda: sleepers(HANGS))
+        until(lambda: sleepers(HANGS), PATIENCE_S)
         _, output = child.communicate(timeout=120)
         assert child.returncode != 0
         assert b"the build did not finish within 30 s and was stopped" in output
-        until(lambda: not sleepers(HANGS))
+        until(lambda: not sleepers(HANGS), PATIENCE_S)
         wait_for_no_leftovers(impatient)
 
 
@@ -95,7 +87,7 @@ def test_processes_a_build_leaves_behind_end_with_it(platform: Instance):
     repository = platform.repository("forksaway")
     repository.deploy(node_app(f"setsid sleep {LEFT} >/dev/null 2>&1 & true"))
     assert platform.get("forksaway").text == "node"
-    until(lambda: not sleepers(LEFT))
+    until(lambda: not sleepers(LEFT), PATIENCE_S)
 
 
 def test_a_build_over_its_memory_is_told_so(platform: Instance):
@@ -127,9 +119,9 @@ def test_ctrl_c_cancels_the_build_and_the_same_push_works_again(platform: Instan
     hang = f"test -f /cache/ready || {{ touch /cache/ready; sleep {CANCELLED}; }}"
     repository.commit(node_app(hang))
     child = start_push(repository)
-    until(lambda: sleepers(CANCELLED))
+    until(lambda: sleepers(CANCELLED), PATIENCE_S)
     end_group(child, signal.SIGINT)
-    until(lambda: not sleepers(CANCELLED))
+    until(lambda: not sleepers(CANCELLED), PATIENCE_S)
     wait_for_no_leftovers(platform)
     assert repository.git("ls-remote", "paas").stdout == b""
     assert platform.json("releases:list", "cancelled") == []
@@ -163,7 +155,7 @@ def test_two_pushes_to_one_app_take_turns(platform: Instance):
     scripts = {"predeploy": f"sleep {TURN} || true"}
     repository.commit({**PLAIN, "app.json": json.dumps({"scripts": {"dokku": scripts}})})
     first = start_push(repository)
-    until(lambda: sleepers(TURN))
+    until(lambda: sleepers(TURN), PATIENCE_S)
     repository.commit({"page.txt": "second", "app.json": "{}"})
     second = start_push(repository, stderr=subprocess.PIPE)
     assert second.stderr is not None

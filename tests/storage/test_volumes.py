@@ -5,8 +5,7 @@ import os
 import stat
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from paas.model.volume import Volume
 from paas.settings import Settings
 from paas.storage import disks
 from paas.storage.volumes import GONE, Volumes
+from tests.faults.stage import until
 from tests.faults.traces import backing_files
 
 MIB = 1 << 20
@@ -34,14 +34,6 @@ def volumes(settings: Settings) -> Iterator[Volumes]:
     made = Volumes(replace(settings, storage_roots=(str(root),)), Runner())
     yield made
     made.unmount_all()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that comes by itself."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def fill(path: Path, limit: int) -> int:

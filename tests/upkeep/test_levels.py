@@ -17,6 +17,7 @@ from paas.upkeep import housekeeper as housekeeper_module
 from paas.upkeep.housekeeper import Housekeeper
 from paas.upkeep.round import Wish
 from paas.upkeep.waste import Outcome, Waste
+from tests.faults.stage import until
 
 GIB, MIB = 1 << 30, 1 << 20
 LARGE = Room(Path("/x"), 100 * GIB, 200 * GIB, 5_000_000, 10_000_000)
@@ -168,15 +169,6 @@ def collecting(monkeypatch: pytest.MonkeyPatch, work: Collect) -> list[bool]:
 
     monkeypatch.setattr(housekeeper_module, "collect", collect)
     return hurried
-
-
-def until(condition: Callable[[], object]) -> None:
-    import time
-
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def events(platform: Platform) -> list[tuple[str, str]]:
